@@ -1,0 +1,39 @@
+"""The gates by the names that policies use; one file each, its documentation beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any
+
+from promotion.errors import UsageError
+from promotion.gates.bound import Bound
+from promotion.gates.digest import Digest
+from promotion.gates.formats import Formats
+from promotion.gates.hold import Hold
+from promotion.gates.interface import Gate
+from promotion.gates.lineage import Lineage
+from promotion.gates.metadata import Metadata
+from promotion.gates.naming import Naming
+from promotion.gates.policy import Policy
+from promotion.gates.staging_first import StagingFirst
+
+_ALL: tuple[Gate[Any], ...] = (Bound(), Digest(), Formats(), Hold(), Lineage(), Metadata(), Naming(), Policy(), StagingFirst())
+
+GATES: Mapping[str, Gate[Any]] = MappingProxyType({one.name: one for one in _ALL})
+"""Every gate by its name. Those that count for all without a rule are ``digest``, ``hold`` and ``policy`` (and ``formats``)."""
+
+BUILT_IN: frozenset[str] = frozenset({"digest", "hold", "policy"})
+"""Gates that no policy may name: they run by themselves, with nothing to set."""
+
+
+def gate(name: str) -> Gate[Any]:
+    """The gate of that name; raises UsageError with the nearest name when there is none."""
+    found = GATES.get(name)
+    if found is None:
+        close = get_close_matches(name, GATES, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known gates: {', '.join(GATES)}"
+        msg = f"there is no gate {name!r}"
+        raise UsageError(msg, hint=hint)
+    return found

@@ -1,0 +1,47 @@
+"""hold: nobody put this digest on hold in this environment. Built in: no policy can leave it out.
+
+A rollback puts a hold on what it took out of service; it blocks every later commit and every healing that would bring that
+digest back, until a person releases it.
+
+Passes: the journal has no hold on this digest here.
+Fails: it has one; the verdict says why.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from promotion.domain import Status
+from promotion.gates import interface
+from promotion.gates.interface import Facts, Ruling, Unknown
+
+
+class Parameters(interface.Parameters):
+    """Nothing to set."""
+
+
+class Hold:
+    """Keeps out what was taken out of service for cause."""
+
+    name: ClassVar[str] = "hold"
+    summary: ClassVar[str] = "the digest is not on hold in this environment"
+    parameters: ClassVar[type[interface.Parameters]] = Parameters
+    mandatory: ClassVar[bool] = True
+
+    def judge(self, rule: Parameters, facts: Facts) -> Ruling:
+        """ERRORED when the holds, or the digest that they speak of, are unknown; FAILED when held."""
+        del rule
+        expected = "not on hold"
+        if isinstance(facts.holds, Unknown):
+            return Ruling(Status.ERRORED, expected, facts.holds.reason, facts.holds.hint)
+        if not facts.holds:
+            return Ruling(Status.PASSED, expected, "no holds here")
+        if isinstance(facts.artifact, Unknown):
+            return Ruling(Status.ERRORED, expected, f"there are holds here and the digest is unknown: {facts.artifact.reason}", facts.artifact.hint)
+        reason = facts.holds.get(facts.artifact.digest)
+        if reason is None:
+            return Ruling(Status.PASSED, expected, "no hold on this digest")
+        change = facts.change
+        return Ruling(
+            Status.FAILED, expected, f"on hold: {reason}", f"declare another version, or let a person release the hold on {change.model} {change.environment}"
+        )

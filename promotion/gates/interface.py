@@ -1,0 +1,115 @@
+"""What a gate is, and the facts that it may look at: nothing else, no clock, no files, no network.
+
+A gate is one class in one file of this package. Its module's docstring is its documentation (``promotion gates explain``),
+with a sample that passes and one that fails. A gate that lacks a fact says ERRORED; it never guesses and never passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from promotion.domain import AppliedModel, Change, ObservedModel, ObservedVersion, Status
+from promotion.registry.interface import Artifact, Run
+
+
+class Parameters(BaseModel):
+    """Base of a gate's parameters: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A fact that could not be had, and why. A gate that needs it says ERRORED with this reason."""
+
+    reason: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Evidence that fits this artifact, dataset and evaluator: the name of its statement and its figures."""
+
+    digest: str
+    figures: Mapping[str, float]
+    rows: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What one artifact holds, found by content: ``kind`` such as ``pt2``, ``xgboost`` or ``pickle``; ``findings`` are
+    the things that must not be loaded, each one sentence with the file's path."""
+
+    loader_module: str | None
+    kind: str
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """The chain data version → commit → run → version as far as it resolves; ``breaks`` tells each missing link."""
+
+    data_version: str | None
+    data_digest: str | None
+    commit: str | None
+    run_id: str | None
+    breaks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that gates may know of one change. Each fact that could not be had is Unknown, with the reason."""
+
+    change: Change
+    now: datetime
+    model: ObservedModel | Unknown
+    version: ObservedVersion | Unknown
+    run: Run | Unknown
+    artifact: Artifact | Unknown
+    format: Format | Unknown
+    lineage: Lineage | Unknown
+    applied: AppliedModel | None
+    evidence: Mapping[str, Measured | Unknown] = field(default_factory=dict)
+    """By the name of the evaluation; empty when no evaluation measures this model."""
+    evidence_applied: Mapping[str, Measured | Unknown] = field(default_factory=dict)
+    """The same under the policies of the last applied commit; gates never look here, ``decide`` shows it as ``evidence``."""
+    holds: Mapping[str, str] | Unknown = Unknown("the journal's holds were not read")
+    """Digests that must not be applied in this environment of this model until a person releases them, with the reason."""
+    stages_before: tuple[str, ...] = ()
+    """The environments that come before this one, in the order of promotion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a gate says: the rest of a Verdict (model, place, policy) is known to whoever asked."""
+
+    status: Status
+    expected: str
+    got: str
+    hint: str | None = None
+
+
+P_contra = TypeVar("P_contra", bound=Parameters, contravariant=True)
+
+
+class Gate(Protocol[P_contra]):
+    """One rule's judge. ``judge`` is pure: the same parameters and facts give the same ruling."""
+
+    name: ClassVar[str]
+    """As written in policies: snake case."""
+    summary: ClassVar[str]
+    """One line for ``promotion gates``."""
+    parameters: ClassVar[type[Parameters]]
+    """What a policy may say about it."""
+    mandatory: ClassVar[bool]
+    """Judged whether a policy names it or not, and never only shown: ``enforce: false`` does not weaken it."""
+
+    def judge(self, rule: P_contra, facts: Facts) -> Ruling:
+        """Judge one change. Never raises for what facts may hold."""
+        ...

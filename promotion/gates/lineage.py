@@ -1,0 +1,47 @@
+"""lineage: data version → git commit → run → model version resolves, link by link.
+
+The version's tags ``data_version``, ``data_digest``, ``git_commit`` and ``run_id`` must be there, the run must exist and
+say the same, and the commit must be in this repository's history.
+
+Sample:
+    environment: staging
+    gate: lineage
+
+Passes: every link resolves.
+Fails: the commit was never pushed, the run was deleted, or run and version name different data.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from promotion.domain import Status
+from promotion.gates import interface
+from promotion.gates.interface import Facts, Ruling, Unknown
+
+
+class Parameters(interface.Parameters):
+    """Nothing to set."""
+
+
+class Lineage:
+    """Asks for an unbroken chain from data to version."""
+
+    name: ClassVar[str] = "lineage"
+    summary: ClassVar[str] = "data version, commit, run and version are linked and agree"
+    parameters: ClassVar[type[interface.Parameters]] = Parameters
+    mandatory: ClassVar[bool] = False
+
+    def judge(self, rule: Parameters, facts: Facts) -> Ruling:
+        """ERRORED when the chain could not be walked, FAILED with every break in it."""
+        del rule
+        expected = "data version → commit → run → version"
+        chain = facts.lineage
+        if isinstance(chain, Unknown):
+            return Ruling(Status.ERRORED, expected, chain.reason, chain.hint)
+        if chain.breaks:
+            return Ruling(Status.FAILED, expected, "; ".join(chain.breaks), "train and register from a pushed commit, with data_version and data_digest logged")
+        links = (chain.data_version, chain.data_digest, chain.commit, chain.run_id)
+        if not all(links):
+            return Ruling(Status.ERRORED, expected, "the chain is incomplete but no break was found", "report this as a fault")
+        return Ruling(Status.PASSED, expected, f"data {chain.data_version} → commit {chain.commit or '':.12} → run {chain.run_id} → version {facts.change.after}")

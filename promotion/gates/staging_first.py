@@ -1,0 +1,104 @@
+"""staging_first: the same bytes were applied, with passing evidence, in every environment that comes before.
+
+The proof is a signed entry of the journal for this artifact's digest. Stages, aliases, tags, titles and git's history of the
+file prove nothing, since anyone who may edit can set them; neither does an entry that was *adopted* from a registry.
+With ``soak``, the entry must be at least that old: seconds, or text such as ``90m``, ``24h``, ``1d12h``.
+
+Sample:
+    environment: production
+    gate: staging_first
+    with: {soak: 24h}
+
+Passes: the journal says sha256:9f2c… was applied in staging yesterday morning with evidence.
+Fails: the version goes straight into production, or staging had other bytes under the same number.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from promotion.domain import AppliedModel, Status
+from promotion.gates import interface
+from promotion.gates.interface import Facts, Ruling, Unknown
+
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_DURATION = re.compile(r"(?:(?P<d>\d{1,5})d)?(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,8})m)?(?:(?P<s>\d{1,9})s)?")
+
+
+def seconds(value: object) -> float:
+    """Seconds from a number, or from text such as ``24h`` or ``1d12h30m``; raises ValueError on anything else."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
+    if match is None:
+        msg = f"must be seconds or text such as 90m, 24h or 1d12h, however: {value!r}"
+        raise ValueError(msg)
+    return float(sum(int(match[unit] or 0) * size for unit, size in _UNITS.items()))
+
+
+class Parameters(interface.Parameters):
+    """``soak``: how long the version must have been in each earlier environment; 0 by default."""
+
+    soak: Annotated[float, BeforeValidator(seconds), Field(ge=0, allow_inf_nan=False, le=10 * 365 * 86_400)] = 0.0
+
+
+class StagingFirst:
+    """Never skip staging: the journal must have the same digest in every environment before this one."""
+
+    name: ClassVar[str] = "staging_first"
+    summary: ClassVar[str] = "the same bytes were applied with passing evidence in every environment before"
+    parameters: ClassVar[type[interface.Parameters]] = Parameters
+    mandatory: ClassVar[bool] = False
+
+    def judge(self, rule: Parameters, facts: Facts) -> Ruling:
+        """ERRORED without a digest or an earlier environment, FAILED without proof, INCONCLUSIVE while the soak lasts."""
+        soak = timedelta(seconds=rule.soak)
+        expected = f"applied in {', '.join(facts.stages_before) or 'an earlier environment'} with passing evidence"
+        if soak:
+            expected += f" for at least {soak}"
+        if isinstance(facts.artifact, Unknown):
+            return Ruling(Status.ERRORED, expected, f"digest unknown: {facts.artifact.reason}", facts.artifact.hint)
+        if not facts.stages_before:
+            return Ruling(Status.ERRORED, expected, f"nothing comes before {facts.change.environment}", "use this gate for a later environment")
+        got = []
+        for environment in facts.stages_before:
+            refusal = _refusal(environment, facts.artifact.digest, facts, soak)
+            if refusal is not None:
+                status, what, hint = refusal
+                return Ruling(status, expected, what, hint)
+            got.append(_proof(environment, facts.artifact.digest, facts.applied))
+        return Ruling(Status.PASSED, expected, "; ".join(got))
+
+
+def _refusal(environment: str, digest: str, facts: Facts, soak: timedelta) -> tuple[Status, str, str] | None:
+    """Why one earlier environment does not prove this digest, or None where it does."""
+    applied = facts.applied
+    proof = applied.passed.get(environment, {}).get(digest) if applied is not None else None
+    if proof is None:
+        return Status.FAILED, _missing(environment, digest, facts), f"declare this version in {environment} first, let it be applied, then promote it"
+    if not proof.evidence:
+        return Status.FAILED, f"applied in {environment} without evidence", f"apply it in {environment} again under a policy that measures it"
+    age = facts.now - proof.at
+    if age < soak:
+        return Status.INCONCLUSIVE, f"in {environment} for {max(age, timedelta(0))}", f"wait until {(proof.at + soak).isoformat(timespec='minutes')}"
+    return None
+
+
+def _missing(environment: str, digest: str, facts: Facts) -> str:
+    """What the journal knows instead of a proof."""
+    binding = facts.applied.bindings.get(environment) if facts.applied is not None else None
+    if binding is not None and binding.bound is not None:
+        if binding.bound.digest == digest and binding.adopted:
+            return f"adopted in {environment}, never judged there"
+        if binding.bound.version == facts.change.after and binding.bound.digest != digest:
+            return f"{environment} had other bytes under version {binding.bound.version}: sha256:{binding.bound.digest[:12]}…, not sha256:{digest[:12]}…"
+    return f"the journal has no passing entry of sha256:{digest[:12]}… in {environment}"
+
+
+def _proof(environment: str, digest: str, applied: AppliedModel | None) -> str:
+    proof = applied.passed[environment][digest] if applied is not None else None
+    return f"applied in {environment} on {proof.at.isoformat(timespec='minutes')} by commit {proof.commit[:12]}" if proof is not None else ""

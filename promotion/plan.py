@@ -1,0 +1,308 @@
+"""Pure: desired, observed and applied state → the changes and the registry writes that bring them together.
+
+The order of writes keeps rule 1 (never zero, never two): a version bears one stage, so a stage is filled before its old
+version is taken elsewhere, and filling archives the old version in the same transaction. Production wins a cycle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from promotion.domain import (
+    AppliedBinding,
+    AppliedModel,
+    Change,
+    ChangeKind,
+    Declared,
+    DeleteAlias,
+    Desired,
+    Environment,
+    Limits,
+    Observed,
+    ObservedModel,
+    Operation,
+    Plan,
+    Problem,
+    SetAlias,
+    SetStage,
+    Shown,
+)
+
+ARCHIVED = "Archived"
+SHARE_COUNTS_ABOVE = 10
+
+
+def plan(desired: Desired, observed: Observed, applied: Mapping[str, AppliedModel]) -> Plan:
+    """Compare what is declared with what the registry shows and what the journal says was applied.
+
+    A declaration that the registry cannot fulfil is a problem of its model alone: the other models are planned.
+    """
+    changes: list[Change] = []
+    operations: list[Operation] = []
+    problems: list[Problem] = []
+    unmanaged: list[str] = []
+    declared = _by_model(desired.bindings)
+    for name, bindings in sorted(declared.items()):
+        model = observed.models.get(name) or ObservedModel(name, {}, {})
+        found = _problems(desired.environments, bindings, model, exists=name in observed.models)
+        if found:
+            problems += found
+            continue
+        changes += _changes(desired.environments, bindings, model, applied.get(name))
+        operations += writes(desired.environments, {binding.environment: binding.version for binding in bindings}, model)
+        unmanaged += _unmanaged(desired.environments, bindings, model)
+    return Plan(
+        target=observed.registry,
+        changes=tuple(changes),
+        operations=tuple(operations),
+        unmanaged=tuple(unmanaged),
+        digest=_digest(desired, observed, applied, changes, operations),
+        problems=tuple(problems),
+    )
+
+
+def shown(environment: Environment, model: ObservedModel) -> Shown:
+    """How one environment of a model shows in the registry; a way of binding that is not configured shows nothing."""
+    stage = model.in_stage(environment.stage) if environment.stage else ()
+    return Shown(stage, model.aliases.get(environment.alias) if environment.alias else None)
+
+
+def expected(environments: Iterable[Environment], bindings: Mapping[str, int | None], name: str) -> Shown:
+    """How environment ``name`` shows once ``bindings`` (environment → version) are applied.
+
+    The same version in two environments bears the stage of the higher one, and both aliases.
+    """
+    home = _homes(environments, bindings)
+    environment = next(one for one in environments if one.name == name)
+    version = bindings.get(name)
+    stage = (version,) if version is not None and environment.stage and home[version] == environment.stage else ()
+    return Shown(stage, version if environment.alias else None)
+
+
+def writes(environments: Iterable[Environment], bindings: Mapping[str, int | None], model: ObservedModel) -> list[Operation]:
+    """The registry writes that make one model show ``bindings``, in the order that keeps rule 1; none where nothing differs."""
+    managed = [one for one in environments if one.name in bindings]
+    home = _homes(managed, bindings)
+    archive: list[Operation] = []
+    fill: dict[str, SetStage] = {}
+    for environment in managed:
+        if environment.stage is None:
+            continue
+        version = bindings[environment.name]
+        bearers = model.in_stage(environment.stage)
+        if version is not None and home[version] == environment.stage and version not in bearers:
+            fill[environment.stage] = SetStage(model.name, version, environment.stage, archive_existing=True)
+        else:
+            strays = [other for other in bearers if home.get(other) is None]
+            archive += [SetStage(model.name, other, ARCHIVED, archive_existing=False) for other in strays]
+    return [*_ordered(fill, model), *archive, *_aliases(managed, bindings, model)]
+
+
+def excess(plan: Plan, desired: Desired, limits: Limits) -> str | None:
+    """Why a plan is too large to be applied at once, or None. Emptying production (the last environment) counts double."""
+    last = desired.environments[-1].name
+    size = sum(2 if change.after is None and change.environment == last else 1 for change in plan.changes)
+    if size > limits.max_changes:
+        return f"{size} changes, where at most {limits.max_changes} are allowed at once"
+    managed = len(desired.models)
+    if managed > SHARE_COUNTS_ABOVE:
+        touched = len({change.model for change in plan.changes})
+        if touched > managed * limits.max_share:
+            return f"{touched} of {managed} managed models change, where at most {limits.max_share:.0%} are allowed at once"
+    return None
+
+
+def _by_model(bindings: Iterable[Declared]) -> dict[str, list[Declared]]:
+    found: dict[str, list[Declared]] = {}
+    for binding in bindings:
+        found.setdefault(binding.model, []).append(binding)
+    return found
+
+
+def _homes(environments: Iterable[Environment], bindings: Mapping[str, int | None]) -> dict[int, str | None]:
+    """Version → the one stage that it bears: that of the highest environment that declares it."""
+    home: dict[int, str | None] = {}
+    for environment in environments:
+        version = bindings.get(environment.name)
+        if version is not None and (environment.stage is not None or version not in home):
+            home[version] = environment.stage
+    return home
+
+
+def _ordered(fill: dict[str, SetStage], model: ObservedModel) -> list[SetStage]:
+    """Fill a stage before its old version is taken elsewhere; of a cycle, the higher stage first (it must not be empty)."""
+    pending = list(fill.values())
+    done: list[SetStage] = []
+    while pending:
+        free = [one for one in pending if not _takes_from(one, pending, model)]
+        chosen = free[0] if free else pending[-1]
+        pending.remove(chosen)
+        done.append(chosen)
+    return done
+
+
+def _takes_from(write: SetStage, pending: Iterable[SetStage], model: ObservedModel) -> bool:
+    """Whether a write takes its version out of a stage that another pending write is yet to fill."""
+    source = model.versions[write.version].stage
+    return any(other.stage == source for other in pending if other is not write)
+
+
+def _aliases(managed: Iterable[Environment], bindings: Mapping[str, int | None], model: ObservedModel) -> list[Operation]:
+    found: list[Operation] = []
+    for environment in managed:
+        version = bindings[environment.name]
+        if environment.alias is None or model.aliases.get(environment.alias) == version:
+            continue
+        if version is None:
+            found.append(DeleteAlias(model.name, environment.alias))
+        else:
+            found.append(SetAlias(model.name, environment.alias, version))
+    return found
+
+
+def _changes(
+    environments: tuple[Environment, ...], bindings: list[Declared], model: ObservedModel, applied: AppliedModel | None
+) -> list[Change]:
+    """One change for each binding that git moved, or that the registry lost although git did not."""
+    memory = applied.bindings if applied else {}
+    wanted = {binding.environment: binding.version for binding in bindings}
+    recorded = {name: _version(memory.get(name)) for name in wanted}
+    order = {environment.name: index for index, environment in enumerate(environments)}
+    found = []
+    for binding in sorted(bindings, key=lambda one: order[one.environment]):
+        environment = environments[order[binding.environment]]
+        now = shown(environment, model)
+        kind = _kind(binding, memory.get(binding.environment), model)
+        if kind is None:
+            drifted = now not in {expected(environments, recorded, environment.name), expected(environments, wanted, environment.name)}
+            if not drifted:
+                continue
+            kind = ChangeKind.HEAL
+        if kind is ChangeKind.RETIRE and environment.name not in memory and now == Shown((), None):
+            continue
+        found.append(
+            Change(
+                kind=kind,
+                model=binding.model,
+                environment=binding.environment,
+                before=recorded[binding.environment],
+                after=binding.version,
+                shown=now,
+                digest=binding.digest,
+                place=binding.place,
+            )
+        )
+    return found
+
+
+def _kind(binding: Declared, memory: AppliedBinding | None, model: ObservedModel) -> ChangeKind | None:
+    """Why git's declaration differs from what was applied last, or None where it does not.
+
+    A version that was deleted and created again under the same number is another one: it is promoted, hence judged.
+    """
+    if binding.version is None:
+        return None if memory is not None and memory.bound is None else ChangeKind.RETIRE
+    if memory is None:
+        return ChangeKind.PROMOTE
+    if memory.bound is not None and memory.bound.version == binding.version:
+        same = memory.identity is None or memory.identity == model.versions[binding.version].identity
+        pinned = binding.digest in {None, memory.bound.digest}
+        return None if same and pinned else ChangeKind.PROMOTE
+    if memory.previous is not None and memory.previous.version == binding.version:
+        return ChangeKind.ROLLBACK
+    return ChangeKind.PROMOTE
+
+
+def _version(memory: AppliedBinding | None) -> int | None:
+    return memory.bound.version if memory is not None and memory.bound is not None else None
+
+
+def _problems(environments: tuple[Environment, ...], bindings: list[Declared], model: ObservedModel, *, exists: bool) -> list[Problem]:
+    """Why the registry cannot show what is declared of one model."""
+    found = []
+    for binding in bindings:
+        if binding.version is None or binding.version in model.versions:
+            continue
+        if not exists:
+            message, hint = f"the registry has no model {model.name!r}", "register it first, or correct the name"
+        else:
+            newest = max(model.versions, default=None)
+            message = f"{model.name!r} has no version {binding.version}"
+            hint = f"its newest version is {newest}" if newest else "it has no versions yet"
+        found.append(Problem(binding.place, message, "no-such-version" if exists else "no-such-model", hint))
+    return found or _emptied(environments, bindings, model)
+
+
+def _emptied(environments: tuple[Environment, ...], bindings: list[Declared], model: ObservedModel) -> list[Problem]:
+    """Declarations that would take the only version out of the stage of an environment that nobody manages."""
+    managed = {binding.environment for binding in bindings}
+    found = []
+    for environment in environments:
+        if environment.name in managed or environment.stage is None:
+            continue
+        bearers = set(model.in_stage(environment.stage))
+        takers = [binding for binding in bindings if binding.version in bearers and _stage(environments, binding) is not None]
+        if takers and bearers == {binding.version for binding in takers}:
+            found.append(
+                Problem(
+                    takers[-1].place,
+                    f"moving version {takers[-1].version} would leave {environment.name!r} of {model.name!r} empty, which this file does not manage",
+                    "empties-unmanaged",
+                    f"declare {environment.name} of {model.name} too (a version, or none)",
+                )
+            )
+    return found
+
+
+def _stage(environments: Iterable[Environment], binding: Declared) -> str | None:
+    return next(one.stage for one in environments if one.name == binding.environment)
+
+
+def _unmanaged(environments: tuple[Environment, ...], bindings: list[Declared], model: ObservedModel) -> list[str]:
+    managed = {binding.environment for binding in bindings}
+    found = []
+    for environment in environments:
+        now = shown(environment, model)
+        if environment.name not in managed and now != Shown((), None):
+            found.append(f"{model.name} {environment.name} shows {now} and is not declared")
+    return found
+
+
+def _digest(
+    desired: Desired,
+    observed: Observed,
+    applied: Mapping[str, AppliedModel],
+    changes: list[Change],
+    operations: list[Operation],
+) -> str:
+    """Sha256 over the target, what is declared (not where), what the registry shows of it, and what follows from both."""
+    declared = _by_model(desired.bindings)
+    document = {
+        "target": observed.registry,
+        "environments": [asdict(environment) for environment in desired.environments],
+        "declared": sorted([b.model, b.environment, b.version, b.digest] for b in desired.bindings),
+        "shown": {
+            name: _digestible(desired.environments, bindings, observed.models[name])
+            for name, bindings in declared.items()
+            if name in observed.models
+        },
+        "applied": {
+            name: {environment: binding.bound.digest if binding.bound else None for environment, binding in applied[name].bindings.items()}
+            for name in declared
+            if name in applied
+        },
+        "changes": [[c.kind, c.model, c.environment, c.before, c.after] for c in changes],
+        "operations": [str(operation) for operation in operations],
+    }
+    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _digestible(environments: tuple[Environment, ...], bindings: list[Declared], model: ObservedModel) -> dict[str, object]:
+    versions = [b.version for b in bindings if b.version is not None and b.version in model.versions]
+    return {
+        "bindings": [[environment.name, str(shown(environment, model))] for environment in environments],
+        "identities": {str(version): asdict(model.versions[version].identity) for version in versions},
+    }

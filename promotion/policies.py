@@ -1,0 +1,78 @@
+"""The rules in force, as values: what ``policies/*.yaml`` says once it is read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from promotion.domain import Place
+
+
+def matches(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a model's name matches one of the shell patterns (``*``, ``?``, ``[…]``; case counts)."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Pinned rows: a path relative to the repository, the sha256 of its bytes, and the command that gets it, if given."""
+
+    path: str
+    sha256: str
+    get: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How models that match are measured: evaluator, the source files it is made of, dataset, limits, settings.
+
+    ``evaluator`` is ``package.module:function``; ``sources`` are shell patterns relative to the repository whose files'
+    hash is the evaluator's identity. ``timeout`` in seconds, ``memory`` in bytes.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    evaluator: str
+    sources: tuple[str, ...]
+    dataset: Dataset
+    timeout: float
+    memory: int
+    settings: Mapping[str, object]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a policy: a gate with its parameters, for one environment and the models that match.
+
+    ``enforce`` False: its verdicts are shown and never block.
+    """
+
+    gate: str
+    environment: str
+    models: tuple[str, ...]
+    parameters: BaseModel
+    enforce: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """All rules and evaluations, with a digest over the bytes of the files they came from (sha256 in hex)."""
+
+    rules: tuple[Rule, ...]
+    evaluations: tuple[Evaluation, ...]
+    digest: str
+
+    def rules_for(self, environment: str, model: str) -> tuple[Rule, ...]:
+        """The rules that judge this model on its way into this environment, in the order of the files."""
+        return tuple(r for r in self.rules if r.environment == environment and matches(model, r.models))
+
+    def evaluations_for(self, model: str) -> tuple[Evaluation, ...]:
+        """The evaluations that measure this model."""
+        return tuple(e for e in self.evaluations if matches(model, e.models))
