@@ -102,5 +102,5 @@ wheel: setup ## The wheel, in dist/
 	@$(BIN)/python -m hatchling build -t wheel
 
 clean: ## Remove everything that can be made again
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist .grimp_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

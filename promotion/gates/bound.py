@@ -85,7 +85,11 @@ def _evidence(rule: Parameters, facts: Facts) -> Measured | Unknown:
     names = sorted(facts.evidence)
     if rule.evaluation is not None:
         found = facts.evidence.get(rule.evaluation)
-        return found if found is not None else Unknown(f"no evaluation {rule.evaluation!r} measures this model", _suggest(rule.evaluation, names))
+        return (
+            found
+            if found is not None
+            else Unknown(f"no evaluation {rule.evaluation!r} measures this model", _suggest(rule.evaluation, names))
+        )
     if not names:
         return Unknown("no evaluation measures this model", "add an evaluation whose models pattern matches it")
     if len(names) > 1:
@@ -94,7 +98,7 @@ def _evidence(rule: Parameters, facts: Facts) -> Measured | Unknown:
 
 
 def _suggest(wanted: str, known: list[str]) -> str:
-    close = get_close_matches(wanted, known, n=1, cutoff=0.6)
+    close = get_close_matches(wanted, known, n=1, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known: {', '.join(sorted(known)[:20])}" if known else "there is none"

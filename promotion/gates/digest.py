@@ -43,7 +43,12 @@ class Digest:
         got = f"sha256:{digest}"
         pin = facts.change.digest
         if pin is not None and pin != digest:
-            return Ruling(Status.FAILED, expected, got, "the artifact is not the one that was pinned; if the new one is meant, review it and pin it anew")
+            return Ruling(
+                Status.FAILED,
+                expected,
+                got,
+                "the artifact is not the one that was pinned; if the new one is meant, review it and pin it anew",
+            )
         refusal = _known_otherwise(facts, digest)
         if refusal is not None:
             status, hint = refusal
@@ -89,7 +94,10 @@ def _known_otherwise(facts: Facts, digest: str) -> tuple[Status, str] | None:
         known = binding.bound
         if known is None or known.version != change.after or known.digest == digest or _recreated(facts, binding):
             continue
-        return Status.FAILED, f"{environment} applied it as sha256:{known.digest}: the artifact was replaced after registration; register a new version"
+        return (
+            Status.FAILED,
+            f"{environment} applied it as sha256:{known.digest}: the artifact was replaced after registration; register a new version",
+        )
     return None
 
 

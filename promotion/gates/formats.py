@@ -32,7 +32,12 @@ class Parameters(interface.Parameters):
     """``allow``: kinds of artifact; ``loaders``: values of ``loader_module`` in MLmodel."""
 
     allow: Annotated[tuple[Kind, ...], Field(strict=False, min_length=1)] = ("pt2", "xgboost", "onnx", "lightgbm")
-    loaders: Annotated[tuple[Loader, ...], Field(strict=False, min_length=1)] = ("mlflow.pytorch", "mlflow.xgboost", "mlflow.onnx", "mlflow.lightgbm")
+    loaders: Annotated[tuple[Loader, ...], Field(strict=False, min_length=1)] = (
+        "mlflow.pytorch",
+        "mlflow.xgboost",
+        "mlflow.onnx",
+        "mlflow.lightgbm",
+    )
 
 
 class Formats:
@@ -51,7 +56,9 @@ class Formats:
             return Ruling(Status.ERRORED, expected, form.reason, form.hint)
         problems = refusals(form, rule)
         if problems:
-            return Ruling(Status.FAILED, expected, "; ".join(problems), "log the model as pt2, or in the library's own format, without code_paths")
+            return Ruling(
+                Status.FAILED, expected, "; ".join(problems), "log the model as pt2, or in the library's own format, without code_paths"
+            )
         return Ruling(Status.PASSED, expected, f"{form.kind} loaded by {form.loader_module}")
 
 

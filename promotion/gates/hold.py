@@ -37,11 +37,16 @@ class Hold:
         if not facts.holds:
             return Ruling(Status.PASSED, expected, "no holds here")
         if isinstance(facts.artifact, Unknown):
-            return Ruling(Status.ERRORED, expected, f"there are holds here and the digest is unknown: {facts.artifact.reason}", facts.artifact.hint)
+            return Ruling(
+                Status.ERRORED, expected, f"there are holds here and the digest is unknown: {facts.artifact.reason}", facts.artifact.hint
+            )
         reason = facts.holds.get(facts.artifact.digest)
         if reason is None:
             return Ruling(Status.PASSED, expected, "no hold on this digest")
         change = facts.change
         return Ruling(
-            Status.FAILED, expected, f"on hold: {reason}", f"declare another version, or let a person release the hold on {change.model} {change.environment}"
+            Status.FAILED,
+            expected,
+            f"on hold: {reason}",
+            f"declare another version, or let a person release the hold on {change.model} {change.environment}",
         )

@@ -40,8 +40,17 @@ class Lineage:
         if isinstance(chain, Unknown):
             return Ruling(Status.ERRORED, expected, chain.reason, chain.hint)
         if chain.breaks:
-            return Ruling(Status.FAILED, expected, "; ".join(chain.breaks), "train and register from a pushed commit, with data_version and data_digest logged")
+            return Ruling(
+                Status.FAILED,
+                expected,
+                "; ".join(chain.breaks),
+                "train and register from a pushed commit, with data_version and data_digest logged",
+            )
         links = (chain.data_version, chain.data_digest, chain.commit, chain.run_id)
         if not all(links):
             return Ruling(Status.ERRORED, expected, "the chain is incomplete but no break was found", "report this as a fault")
-        return Ruling(Status.PASSED, expected, f"data {chain.data_version} → commit {chain.commit or '':.12} → run {chain.run_id} → version {facts.change.after}")
+        return Ruling(
+            Status.PASSED,
+            expected,
+            f"data {chain.data_version} → commit {chain.commit or '':.12} → run {chain.run_id} → version {facts.change.after}",
+        )

@@ -58,7 +58,12 @@ class Metadata:
         missing += [] if rule.params or run.params else ["any parameter"]
         missing += [] if rule.metrics or run.metrics else ["any metric"]
         if missing:
-            return Ruling(Status.FAILED, expected, f"missing: {', '.join(missing)}", "set description and tags of the version, log the rest in its run")
+            return Ruling(
+                Status.FAILED,
+                expected,
+                f"missing: {', '.join(missing)}",
+                "set description and tags of the version, log the rest in its run",
+            )
         return Ruling(Status.PASSED, expected, "all present")
 
 

@@ -36,5 +36,7 @@ class Policy:
         expected = "at least one enforced rule"
         if rule.rules == 0:
             where = f"{facts.change.model} in {facts.change.environment}"
-            return Ruling(Status.ERRORED, expected, f"no enforced rule for {where}", "add one under policies/, or correct the models pattern")
+            return Ruling(
+                Status.ERRORED, expected, f"no enforced rule for {where}", "add one under policies/, or correct the models pattern"
+            )
         return Ruling(Status.PASSED, expected, f"{rule.rules} rule{'s' if rule.rules != 1 else ''}")

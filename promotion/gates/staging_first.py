@@ -63,7 +63,9 @@ class StagingFirst:
         if isinstance(facts.artifact, Unknown):
             return Ruling(Status.ERRORED, expected, f"digest unknown: {facts.artifact.reason}", facts.artifact.hint)
         if not facts.stages_before:
-            return Ruling(Status.ERRORED, expected, f"nothing comes before {facts.change.environment}", "use this gate for a later environment")
+            return Ruling(
+                Status.ERRORED, expected, f"nothing comes before {facts.change.environment}", "use this gate for a later environment"
+            )
         got = []
         for environment in facts.stages_before:
             refusal = _refusal(environment, facts.artifact.digest, facts, soak)
@@ -79,12 +81,24 @@ def _refusal(environment: str, digest: str, facts: Facts, soak: timedelta) -> tu
     applied = facts.applied
     proof = applied.passed.get(environment, {}).get(digest) if applied is not None else None
     if proof is None:
-        return Status.FAILED, _missing(environment, digest, facts), f"declare this version in {environment} first, let it be applied, then promote it"
+        return (
+            Status.FAILED,
+            _missing(environment, digest, facts),
+            f"declare this version in {environment} first, let it be applied, then promote it",
+        )
     if not proof.evidence:
-        return Status.FAILED, f"applied in {environment} without evidence", f"apply it in {environment} again under a policy that measures it"
+        return (
+            Status.FAILED,
+            f"applied in {environment} without evidence",
+            f"apply it in {environment} again under a policy that measures it",
+        )
     age = facts.now - proof.at
     if age < soak:
-        return Status.INCONCLUSIVE, f"in {environment} for {max(age, timedelta(0))}", f"wait until {(proof.at + soak).isoformat(timespec='minutes')}"
+        return (
+            Status.INCONCLUSIVE,
+            f"in {environment} for {max(age, timedelta(0))}",
+            f"wait until {(proof.at + soak).isoformat(timespec='minutes')}",
+        )
     return None
 
 
@@ -95,10 +109,12 @@ def _missing(environment: str, digest: str, facts: Facts) -> str:
         if binding.bound.digest == digest and binding.adopted:
             return f"adopted in {environment}, never judged there"
         if binding.bound.version == facts.change.after and binding.bound.digest != digest:
-            return f"{environment} had other bytes under version {binding.bound.version}: sha256:{binding.bound.digest[:12]}…, not sha256:{digest[:12]}…"
+            known = f"sha256:{binding.bound.digest[:12]}…, not sha256:{digest[:12]}…"
+            return f"{environment} had other bytes under version {binding.bound.version}: {known}"
     return f"the journal has no passing entry of sha256:{digest[:12]}… in {environment}"
 
 
 def _proof(environment: str, digest: str, applied: AppliedModel | None) -> str:
-    proof = applied.passed[environment][digest] if applied is not None else None
-    return f"applied in {environment} on {proof.at.isoformat(timespec='minutes')} by commit {proof.commit[:12]}" if proof is not None else ""
+    assert applied is not None
+    proof = applied.passed[environment][digest]
+    return f"applied in {environment} on {proof.at.isoformat(timespec='minutes')} by commit {proof.commit[:12]}"

@@ -1,0 +1,93 @@
+"""reconcile, rollback, hold: the commands that write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from promotion.cli import build
+from promotion.cli.judge import read_agreed
+from promotion.cli.options import Command, Shared, shared
+from promotion.cli.show import show
+from promotion.errors import Exit
+
+BREAK_LEASE = click.option("--break-lease", is_flag=True, help="Take over from a reconcile that still holds the lock, knowing that it is dead.")
+
+
+@click.command(cls=Command)
+@shared
+@click.option("--plan", "agreed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Apply exactly this plan, or refuse (exit 6).")
+@click.option("--max-changes", type=click.IntRange(min=0), metavar="N", help="Allow N changes at once, this time.")
+@click.option("--dry-run", is_flag=True, help="Judge and show, but write nothing.")
+@click.option("--lease", type=click.FloatRange(min=30), default=300.0, show_default=True, metavar="SECONDS", help="How long the lock may be held.")
+@click.option("--allow-older", is_flag=True, help="Apply this commit although it does not descend from the last applied one.")
+@BREAK_LEASE
+def reconcile(
+    options: Shared, agreed: Path | None, max_changes: int | None, dry_run: bool, lease: float, allow_older: bool, break_lease: bool  # noqa: FBT001
+) -> int:
+    """Make the registry match the newest commit: judge, write what differs, read back, record in the journal.
+
+    A refused model is left as it was applied last and the others go on; the exit code is then 4 or 5. Running it again changes nothing.
+    """
+    from promotion.reconcile import Options
+    from promotion.reconcile import reconcile as run
+
+    workspace = build.workspace(options)
+    outcome = run(
+        workspace,
+        Options(
+            remote=workspace.journal.remote,
+            branch=options.branch or "main",
+            agreed=read_agreed(agreed),
+            max_changes=max_changes,
+            dry_run=dry_run,
+            break_lease=break_lease,
+            allow_older=allow_older,
+            lease=lease,
+        ),
+    )
+    show(options, "outcome", outcome)
+    return outcome.exit_code
+
+
+@click.command(cls=Command)
+@shared
+@click.argument("name")
+@click.argument("environment", default="production")
+@click.option("--reason", default="Rolled back by hand.", show_default=True, help="Why; stands in the commit, the hold and the journal.")
+@click.option("--push", is_flag=True, help="Push the commit to the branch.")
+@BREAK_LEASE
+def rollback(options: Shared, name: str, environment: str, reason: str, push: bool, break_lease: bool) -> int:  # noqa: FBT001
+    """Bring back the version that was in ENVIRONMENT before: the registry first, then a hold, then the commit.
+
+    The hold keeps the version that was rolled back from being applied again until a person releases it (promotion hold release).
+    """
+    from promotion.reconcile import Options
+    from promotion.restore import rollback as run
+
+    workspace = build.workspace(options)
+    settings = Options(remote=workspace.journal.remote, branch=options.branch or "main", break_lease=break_lease)
+    result = run(workspace, settings, name, environment, reason=reason, push=push)
+    show(options, "rollback", result)
+    return result.outcome.exit_code
+
+
+@click.command(cls=Command)
+@shared
+@click.argument("action", type=click.Choice(["list", "add", "release"]), default="list")
+@click.argument("version", metavar="[NAME/VERSION@sha256:DIGEST]", required=False)
+@click.option("--environment", default="production", show_default=True)
+@click.option("--reason", help="Why; required to add or release.")
+def hold(options: Shared, action: str, version: str | None, environment: str, reason: str | None) -> int:
+    """List, add or release holds. A held version is refused in its environment until the hold is released."""
+    from promotion.restore import change_hold
+
+    repository = build.git(options)
+    journal = build.journal(repository, options)
+    if action == "list":
+        show(options, "holds", journal.read().holds())
+        return Exit.DONE
+    entry = change_hold(journal, build.by(repository), build.now(), action, version, environment, reason)
+    show(options, "nothing", f"{'held' if action == 'add' else 'released'} {version} in {environment} (journal {entry[:12]})")
+    return Exit.DONE

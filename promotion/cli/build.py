@@ -1,0 +1,120 @@
+"""From options to the things that commands work with."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from promotion.cli.options import Shared
+from promotion.errors import UsageError
+
+if TYPE_CHECKING:
+    from promotion.git import Git
+    from promotion.journal import Journal
+    from promotion.registry.interface import Registry
+    from promotion.repository import Layout
+    from promotion.survey import Workspace
+
+KEY_VARIABLE = "PROMOTION_SIGNING_KEY_FILE"
+
+
+def git(shared: Shared) -> Git:
+    """The repository that this is run in; raises UsageError outside of one."""
+    from promotion.git import Git
+
+    return Git(shared.directory or Path.cwd())
+
+
+def layout(shared: Shared) -> Layout:
+    """Where the declarations and the policies are."""
+    from promotion.repository import Layout
+
+    standard = Layout()
+    return Layout(shared.file or standard.files, shared.policies or standard.policies)
+
+
+def remote(repository: Git, shared: Shared) -> str | None:
+    """The remote that main and the journal live on; None for this clone alone."""
+    known = repository.remotes()
+    if shared.remote is None:
+        return "origin" if "origin" in known else None
+    if shared.remote == "none":
+        return None
+    if shared.remote not in known:
+        raise UsageError(f"this repository has no remote {shared.remote!r}", hint=f"it has: {', '.join(known) or 'none at all'}")
+    return shared.remote
+
+
+def journal(repository: Git, shared: Shared) -> Journal:
+    """The journal's branch, with the key that signs its entries when there is one."""
+    from promotion.journal import Journal
+
+    return Journal(
+        repository,
+        remote=remote(repository, shared),
+        signing_key=_signing_key(repository, shared),
+        signers_path=f"{layout(shared).policies}/allowed_signers",
+        main=shared.branch or "main",
+    )
+
+
+def registry(shared: Shared) -> Registry:
+    """The registry that the options or MLflow's own variables name."""
+    from promotion.registry.connect import connect
+
+    return connect(shared.tracking_uri, shared.registry_uri)
+
+
+def workspace(shared: Shared) -> Workspace:
+    """Everything that observing, judging and applying need."""
+    from promotion.survey import Workspace
+
+    repository = git(shared)
+    return Workspace(
+        git=repository,
+        layout=layout(shared),
+        registry=registry(shared),
+        journal=journal(repository, shared),
+        evidence=shared.evidence,
+        by=by(repository),
+        now=now,
+        report=report(shared),
+    )
+
+
+def by(repository: Git) -> str:
+    """Who runs this: the CI's actor, else git's user."""
+    actor = os.environ.get("GITHUB_ACTOR")
+    if actor and os.environ.get("CI"):
+        return f"{actor} (CI)"
+    return repository.user()
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def report(shared: Shared):  # noqa: ANN201 - a local function
+    """Progress on stderr: always on a terminal, elsewhere with -v."""
+    stream = click.get_text_stream("stderr")
+    wanted = shared.verbose > 0 or stream.isatty()
+
+    def tell(line: str) -> None:
+        if wanted:
+            click.echo(f"  … {line}", err=True)
+
+    return tell
+
+
+def _signing_key(repository: Git, shared: Shared) -> Path | None:
+    named = shared.signing_key or (Path(value) if (value := os.environ.get(KEY_VARIABLE)) else None)
+    if named is not None:
+        if not named.is_file():
+            raise UsageError(f"there is no signing key at {named}", hint="make one: ssh-keygen -t ed25519 -f FILE -N ''")
+        return named.resolve()
+    return repository.configured_signing_key()

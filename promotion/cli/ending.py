@@ -1,0 +1,72 @@
+"""How a command ends: its result on stdout, an error on stderr, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from promotion.cli.options import Shared
+from promotion.errors import Exit, PromotionError
+
+
+def run(root: click.Command, arguments: Sequence[str] | None) -> int:
+    """Run a command; returns the exit code. No exception gets out, and a closed pipe is not an error."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    shared = _told(arguments)
+    try:
+        code = root.main(arguments, prog_name="promotion", standalone_mode=False)
+    except PromotionError as error:
+        _show(error, shared)
+        return int(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return int(Exit.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.DONE)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a fault of this program, told as such
+        click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+        click.echo("This is a fault of promotion itself; -vv shows where.", err=True)
+        if shared.verbose > 1:
+            traceback.print_exc()
+        return int(Exit.INTERNAL)
+    return int(code or Exit.DONE)
+
+
+def colour(shared: Shared, stream: object = None) -> bool:
+    """Whether to colour: as told, else by NO_COLOR and whether the stream is a terminal."""
+    if shared.color is not None:
+        return shared.color
+    return "NO_COLOR" not in os.environ and bool(getattr(stream or sys.stdout, "isatty", bool)())
+
+
+def _show(error: PromotionError, shared: Shared) -> None:
+    if shared.format == "json":
+        from promotion.render import json as rendering
+
+        click.echo(rendering.error(error))
+        return
+    from promotion.render.problem import render_error
+
+    click.echo(render_error(error, colour=colour(shared, sys.stderr)), err=True)
+
+
+def _told(arguments: Sequence[str]) -> Shared:
+    """What the arguments say of format and verbosity, even when a command could not be parsed."""
+    form = None
+    for index, argument in enumerate(arguments):
+        if argument == "--format" and index + 1 < len(arguments):
+            form = arguments[index + 1]
+        elif argument.startswith("--format="):
+            form = argument.partition("=")[2]
+    verbose = sum(argument.count("v") for argument in arguments if argument.startswith("-v") and set(argument[1:]) == {"v"})
+    verbose += arguments.count("--verbose")
+    color = False if "--no-color" in arguments else None
+    return Shared(format=form, verbose=verbose, color=color)

@@ -1,0 +1,99 @@
+"""plan, evaluate, gate: what would change, how good it is, and whether it may."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from promotion.cli import build
+from promotion.cli.options import Command, Shared, shared
+from promotion.cli.show import show
+from promotion.errors import Exit, UsageError
+
+BASE = click.option("--base", metavar="REF", help="Only what differs from REF, as a pull request against it would.")
+
+
+@click.command(cls=Command)
+@shared
+@BASE
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan to this file, for reconcile --plan.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 3 when changes are pending.")
+def plan(options: Shared, base: str | None, out: Path | None, detailed_exitcode: bool) -> int:  # noqa: FBT001 - click's values
+    """Show what reconcile would change, why, and the registry writes that it needs. Nothing is written."""
+    from promotion.repository import working
+    from promotion.survey import survey, unchanged
+
+    repository = build.git(options)
+    declaration = working(repository, build.layout(options))
+    if base is not None and unchanged(repository, build.layout(options), base, declaration.desired):
+        show(options, "nothing", f"no declaration differs from {base}")
+        return Exit.DONE
+    found = survey(build.workspace(options), declaration, base=base)
+    if out is not None:
+        from promotion.render.json import plan as as_json
+
+        out.write_text(as_json(found.plan) + "\n", encoding="utf-8")
+    show(options, "plan", found.plan, signed=found.state.signed)
+    if found.plan.problems:
+        return Exit.USAGE
+    return Exit.PENDING if detailed_exitcode and found.plan.changes else Exit.DONE
+
+
+@click.command(cls=Command)
+@shared
+@click.argument("version", metavar="NAME/VERSION")
+@click.option("--environment", metavar="E", help="Judge it by the bounds of this environment too.", hidden=True)
+def evaluate(options: Shared, version: str, environment: str | None) -> int:  # noqa: ARG001 - a later part judges here
+    """Measure one version on the pinned data of every evaluation that matches it; keep and print the evidence."""
+    from promotion.domain import ModelVersionRef
+    from promotion.evaluate import measure_all
+    from promotion.repository import working
+
+    try:
+        ref = ModelVersionRef.parse(version)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    workspace = build.workspace(options)
+    policies = working(workspace.git, workspace.layout).policies
+    if not policies.evaluations_for(ref.name):
+        raise UsageError(f"no evaluation measures {ref.name!r}", hint=f"add one that matches it to {workspace.layout.policies}/evaluations.yaml")
+    measured = measure_all(workspace, ref, policies)
+    show(options, "evidence", ref, measured)
+    return Exit.DONE
+
+
+@click.command(cls=Command)
+@shared
+@BASE
+@click.option("--plan", "agreed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Judge exactly this plan, or refuse.")
+@click.option("--model", metavar="NAME", help="Judge the changes of one model only.")
+def gate(options: Shared, base: str | None, agreed: Path | None, model: str | None) -> int:
+    """Evaluate what lacks evidence, then let every rule decide. Exit 4: a gate failed; 5: errored or inconclusive.
+
+    In a pull request this is advice to the author; the decision falls when the commit is reconciled.
+    """
+    from promotion.reconcile import check_agreed
+    from promotion.repository import working
+    from promotion.survey import judge, survey, unchanged
+
+    repository, layout = build.git(options), build.layout(options)
+    declaration = working(repository, layout)
+    if base is not None and unchanged(repository, layout, base, declaration.desired):
+        show(options, "nothing", f"no declaration differs from {base}: nothing to judge")
+        return Exit.DONE
+    workspace = build.workspace(options)
+    found = survey(workspace, declaration, base=base)
+    check_agreed(found.plan, read_agreed(agreed))
+    judgement = judge(workspace, found, commit=repository.resolve("HEAD"), measure=True, model=model)
+    show(options, "decision", judgement.decision, signed=found.state.signed)
+    return exit_of(judgement.decision)
+
+
+def read_agreed(file: Path | None) -> str | None:
+    """The digest of the plan in a file that ``plan --out`` wrote; None without a file."""
+    if file is None:
+        return None
+    from promotion.render.json import plan_digest
+
+    return plan_digest(file.name, file.read_bytes())

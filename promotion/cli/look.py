@@ -1,0 +1,107 @@
+"""status, drift, history, lineage, journal: the commands that only look (drift --heal writes what was applied last)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from promotion.cli import build
+from promotion.cli.options import Command, Shared, shared
+from promotion.cli.show import show
+from promotion.errors import Exit, UsageError
+
+
+@click.command(cls=Command)
+@shared
+def status(options: Shared) -> int:
+    """Declared, applied and shown side by side, and the state of the journal and its lock."""
+    from promotion.repository import working
+    from promotion.status import rows
+    from promotion.survey import survey
+
+    workspace = build.workspace(options)
+    found = survey(workspace, working(workspace.git, workspace.layout))
+    table = rows(found.desired, found.observed, found.applied, found.plan)
+    show(options, "status", table, found.state, found.plan, now=workspace.now())
+    return Exit.USAGE if found.plan.problems else Exit.DONE
+
+
+@click.command(cls=Command)
+@shared
+@click.option("--heal", is_flag=True, help="Restore what was applied last.")
+def drift(options: Shared, heal: bool) -> int:  # noqa: FBT001 - click's value
+    """What the registry shows that differs from what was applied last; exit 3 when something does."""
+    from promotion.drift import find
+    from promotion.drift import heal as restore
+    from promotion.reconcile import Options
+    from promotion.repository import working
+
+    workspace = build.workspace(options)
+    declaration = working(workspace.git, workspace.layout)
+    if heal:
+        outcome = restore(workspace, Options(remote=workspace.journal.remote, branch=options.branch or "main"), declaration)
+        show(options, "outcome", outcome)
+        return outcome.exit_code
+    found = find(workspace, declaration)
+    show(options, "drift", found)
+    return Exit.PENDING if found.plan.changes or found.plan.problems else Exit.DONE
+
+
+@click.command(cls=Command)
+@shared
+@click.argument("name", required=False)
+@click.option("--at", "moment", metavar="TIME", help="What was applied at this time (ISO 8601; without a zone it is UTC).")
+@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N entries.")
+def history(options: Shared, name: str | None, moment: str | None, limit: int | None) -> int:
+    """Who changed what, when, why and on which evidence, from the journal; --at tells what was where at a time."""
+    repository = build.git(options)
+    journal = build.journal(repository, options)
+    if moment is None:
+        state = journal.read()
+        show(options, "history", tuple(journal.entries(model=name, limit=limit)), signed=state.signed)
+        return Exit.DONE
+    at = _time(moment)
+    journal.read()
+    state_then = journal.state_at(at)
+    applied = state_then.applied_all() if state_then else {}
+    show(options, "applied", {key: value for key, value in applied.items() if name in {None, key}}, at=at)
+    return Exit.DONE
+
+
+@click.command(cls=Command)
+@shared
+@click.argument("version", metavar="NAME/VERSION")
+def lineage(options: Shared, version: str) -> int:
+    """Walk from a version back to its run, its commit and its data; exit 4 when a link of the chain is missing."""
+    from promotion.domain import ModelVersionRef
+    from promotion.lineage import walk
+
+    try:
+        ref = ModelVersionRef.parse(version)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    chain = walk(build.registry(options), build.git(options), ref)
+    show(options, "lineage", ref, chain)
+    return Exit.FAILED if chain.breaks else Exit.DONE
+
+
+@click.command(cls=Command)
+@shared
+@click.argument("action", type=click.Choice(["verify"]))
+def journal(options: Shared, action: str) -> int:  # noqa: ARG001 - the one action so far
+    """Verify every entry of the journal: signature, signer, chain, form, and that the tree changed only as the entry says."""
+    repository = build.git(options)
+    branch = build.journal(repository, options)
+    state = branch.read()
+    problems = tuple(branch.verify())
+    show(options, "verified", state, problems)
+    return Exit.CONFLICT if problems else Exit.DONE
+
+
+def _time(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a time", hint="write it as 2026-10-01T12:00Z") from error
+    return found if found.tzinfo else found.replace(tzinfo=build.now().tzinfo)

@@ -1,0 +1,165 @@
+"""Pure: plan, policies and facts → Decision. Two sets of rules judge, every verdict is returned, the worst one wins.
+
+The rules of HEAD and those of the last applied commit both count, so that a change cannot lower its own bar. A rule that
+stands in both and sees the same evidence is judged once, and its verdict's ``policy`` is ``both``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from promotion.domain import Change, ChangeKind, Decision, Judged, Plan, Status, Verdict
+from promotion.gates import GATES, digest, formats, hold, policy
+from promotion.gates.interface import Facts, Measured, Ruling, Unknown
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from promotion.domain import Place
+    from promotion.policies import Policies
+
+HEAD = "HEAD"
+APPLIED = "applied"
+BOTH = "both"
+
+# What brings back something that was judged before needs no more than these: the rest only ages, and must not stand
+# between a broken service and the version that worked.
+_BRINGING_BACK = frozenset({ChangeKind.ROLLBACK, ChangeKind.HEAL})
+_NEEDED_TO_BRING_BACK = frozenset({"digest", "formats", "hold", "quarantine"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One rule that applies, or a built-in one; ``place`` None is built in. ``policy`` is the set that asks."""
+
+    gate: str
+    parameters: BaseModel
+    enforce: bool
+    place: Place | None
+    policy: str
+
+    def same(self, other: _Check) -> bool:
+        return (self.gate, self.enforce) == (other.gate, other.enforce) and self.parameters == other.parameters
+
+
+def decide(plan: Plan, policies_head: Policies, policies_applied: Policies | None, facts: Mapping[tuple[str, str], Facts]) -> Decision:
+    """Judge every change of the plan; ``facts`` are by (model, environment).
+
+    ``policies_applied`` is None only where nothing was ever applied. A change without facts is ERRORED by every rule.
+    """
+    judged = (_judge(change, policies_head, policies_applied, facts.get((change.model, change.environment))) for change in plan.changes)
+    return Decision(plan, tuple(judged))
+
+
+def applicable(decision: Decision) -> tuple[Change, ...]:
+    """The changes that may be applied, in the plan's order.
+
+    One blocked promotion blocks all promotions of its model, since they were meant together; what brings the model back,
+    heals or retires it and passes by itself goes on, and so do all other models.
+    """
+    blocked = {one.change.model for one in decision.judged if one.change.kind is ChangeKind.PROMOTE and one.status.blocks}
+    return tuple(
+        one.change
+        for one in decision.judged
+        if not one.status.blocks and not (one.change.kind is ChangeKind.PROMOTE and one.change.model in blocked)
+    )
+
+
+def _judge(change: Change, head: Policies, applied: Policies | None, facts: Facts | None) -> Judged:
+    if change.after is None:
+        return Judged(change, (_retire(change),))
+    if facts is None:
+        facts = _nothing_known(change)
+    elif facts.change != change:
+        facts = _nothing_known(change, f"the facts are those of another change: {facts.change.kind} to {facts.change.after}")
+    verdicts = [
+        _verdict(check, change, facts if check.policy != APPLIED else _as_applied(facts)) for check in _checks(change, head, applied, facts)
+    ]
+    seen = [facts.evidence] if applied is None else [facts.evidence, facts.evidence_applied]
+    evidence = {one.digest for mapping in seen for one in mapping.values() if isinstance(one, Measured)}
+    computed = None if isinstance(facts.artifact, Unknown) else facts.artifact.digest
+    return Judged(change, tuple(verdicts), computed, tuple(sorted(evidence)))
+
+
+def _checks(change: Change, head: Policies, applied: Policies | None, facts: Facts) -> list[_Check]:
+    """Everything that judges this change, each once: built-in checks first, then the files' order."""
+    first = list(_of(head, HEAD, change))
+    if applied is None:
+        return first
+    merged = list(first)
+    # The applied set sees other evidence where its evaluations are not HEAD's: then nothing may be merged.
+    mergeable = facts.evidence == facts.evidence_applied
+    for check in _of(applied, APPLIED, change):
+        twin = next((index for index, one in enumerate(merged) if mergeable and one.policy != APPLIED and one.same(check)), None)
+        if twin is None:
+            merged.append(check)
+        else:
+            merged[twin] = replace(merged[twin], policy=BOTH)
+    return merged
+
+
+def _of(policies: Policies, label: str, change: Change) -> Iterator[_Check]:
+    """The checks of one set of rules: the built-in ones, and what the policies say for this model and environment."""
+    rules = policies.rules_for(change.environment, change.model)
+    yield _Check("digest", digest.Parameters(), enforce=True, place=None, policy=label)
+    yield _Check("hold", hold.Parameters(), enforce=True, place=None, policy=label)
+    if not any(rule.gate == formats.Formats.name for rule in rules):
+        yield _Check("formats", formats.Parameters(), enforce=True, place=None, policy=label)
+    yield _Check("policy", policy.Parameters(rules=sum(rule.enforce for rule in rules)), enforce=True, place=None, policy=label)
+    for rule in rules:
+        yield _Check(rule.gate, rule.parameters, rule.enforce, rule.place, label)
+
+
+def _as_applied(facts: Facts) -> Facts:
+    return replace(facts, evidence=facts.evidence_applied)
+
+
+def _verdict(check: _Check, change: Change, facts: Facts) -> Verdict:
+    ruling = _rule(check, facts)
+    status = ruling.status
+    if status.blocks and not _may_block(check, change):
+        status = Status.WARNED
+    return Verdict(
+        gate=check.gate,
+        status=status,
+        model=change.model,
+        environment=change.environment,
+        version=change.after,
+        expected=ruling.expected,
+        got=ruling.got,
+        hint=ruling.hint,
+        place=check.place,
+        policy=check.policy,
+    )
+
+
+def _may_block(check: _Check, change: Change) -> bool:
+    if change.kind in _BRINGING_BACK:
+        return check.gate in _NEEDED_TO_BRING_BACK
+    known = GATES.get(check.gate)
+    return check.enforce or (known is not None and known.mandatory)
+
+
+def _rule(check: _Check, facts: Facts) -> Ruling:
+    """Ask the gate; one that is unknown or breaks is ERRORED: what cannot be judged is not passed."""
+    gate = GATES.get(check.gate)
+    if gate is None:
+        return Ruling(Status.ERRORED, "a known gate", f"there is no gate {check.gate!r}", f"known gates: {', '.join(GATES)}")
+    try:
+        return gate.judge(check.parameters, facts)
+    except Exception as error:  # noqa: BLE001 - a fault in one gate must block its change, not stop the others
+        return Ruling(Status.ERRORED, "a verdict", f"the gate broke: {type(error).__name__}: {error}", "report this as a fault of the gate")
+
+
+def _retire(change: Change) -> Verdict:
+    got = f"version {change.before} leaves, nothing follows" if change.before is not None else "nothing is bound afterwards"
+    return Verdict("retire", Status.PASSED, change.model, change.environment, None, "an explicit none in git", got, place=change.place)
+
+
+def _nothing_known(change: Change, reason: str = "no facts were collected for this change") -> Facts:
+    unknown = Unknown(reason, "run the gate again; if it stays so, report it as a fault")
+    never = datetime(1970, 1, 1, tzinfo=UTC)
+    return Facts(change, never, unknown, unknown, unknown, unknown, unknown, unknown, None, {}, {}, unknown, ())

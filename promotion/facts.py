@@ -1,0 +1,257 @@
+"""Collects what gates may know of a change: registry, artifact, lineage, journal, evidence, the time.
+
+Every failure becomes an Unknown with its reason, never an exception: one model that cannot be looked at must not keep the
+others from being judged. An artifact is downloaded once for each version (again
+only when a version is both healed and promoted, and needs measuring for that).
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from promotion import evaluate, formats
+from promotion.domain import Change, ChangeKind, ModelVersionRef
+from promotion.errors import PromotionError
+from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
+from promotion.gates.interface import Facts, Format, Lineage, Measured, Unknown
+
+if TYPE_CHECKING:
+    from promotion.domain import AppliedModel, Observed, ObservedVersion
+    from promotion.policies import Evaluation, Policies
+    from promotion.registry.interface import Artifact, Registry, Run
+
+LINKS = ("data_version", "data_digest", "git_commit")
+"""Tags that version and run must both have, with the same values."""
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_UNFINISHED = frozenset({"FAILED", "KILLED"})
+
+T = TypeVar("T")
+
+
+class Held(Protocol):
+    """One hold, as the journal keeps it."""
+
+    @property
+    def model(self) -> str: ...  # noqa: D102 - the words of the journal
+    @property
+    def environment(self) -> str: ...  # noqa: D102
+    @property
+    def digest(self) -> str: ...  # noqa: D102
+    @property
+    def reason(self) -> str: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class _Bytes:
+    """What is known of a version's bytes; ``folder`` is there until nothing more can be asked of them."""
+
+    artifact: Artifact | Unknown
+    format: Format | Unknown
+    folder: tempfile.TemporaryDirectory[str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collector:
+    """Collects facts for the changes of one plan.
+
+    ``policies`` are those of HEAD and, where they differ, those of the last applied commit, whose evaluators are looked for
+    below ``root_applied`` (``root`` when None). ``environments`` are in the order of promotion. ``in_history`` tells whether a
+    commit is in the repository's history, and may raise. ``measure`` False uses only the evidence at hand in ``sources`` and
+    ``folder``; new evidence is put into ``folder``. ``statements`` gathers the bytes of all evidence used, by digest.
+    """
+
+    registry: Registry
+    root: Path
+    observed: Observed
+    applied: Mapping[str, AppliedModel]
+    holds: Iterable[Held]
+    environments: tuple[str, ...]
+    policies: tuple[Policies, ...]
+    sources: Sequence[EvidenceSource]
+    folder: Path | None
+    in_history: Callable[[str], bool]
+    now: datetime
+    by: str
+    measure: bool
+    report: Callable[[str], None] = lambda _: None
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """Tells when measuring starts and ends."""
+    root_applied: Path | None = None
+    statements: dict[str, bytes] = field(default_factory=dict)
+    _bytes: dict[tuple[str, int], _Bytes] = field(default_factory=dict)
+    _runs: dict[str, Run | Unknown | None] = field(default_factory=dict)
+    _measured: dict[str, tuple[bool, Measured | Unknown]] = field(default_factory=dict)
+    """By key: whether measuring was tried, and what is known now."""
+
+    def collect(self, change: Change) -> Facts:
+        """All that gates may know of one change; never raises for what registry, artifact, model or repository hold."""
+        model = self.observed.models.get(change.model) or Unknown(f"the registry has no model {change.model!r}")
+        if change.after is None:
+            return self._facts(change, model, Unknown("the environment is emptied: there is no version to look at"))
+        if isinstance(model, Unknown):
+            return self._facts(change, model, model)
+        version = model.versions.get(change.after) or Unknown(f"{change.model!r} has no version {change.after}")
+        return self._facts(change, model, version)
+
+    def _facts(self, change: Change, model: object, version: ObservedVersion | Unknown) -> Facts:
+        from promotion.domain import ObservedModel
+
+        assert isinstance(model, ObservedModel | Unknown)
+        known = _Bytes(version, version, None) if isinstance(version, Unknown) else self._look(change, version)
+        run = version if isinstance(version, Unknown) else self._run(version)
+        evidence = [self._evidence(change, known, position) for position in range(len(self.policies))] or [{}]
+        if known.folder is not None:
+            # All that can be asked of the bytes was asked; another environment of the same version gets the same answers.
+            known.folder.cleanup()
+            known.folder = None
+        before = self.environments[: self.environments.index(change.environment)] if change.environment in self.environments else ()
+        return Facts(
+            change=change,
+            now=self.now,
+            model=model,
+            version=version,
+            run=Unknown("the run that made this version does not exist") if run is None else run,
+            artifact=known.artifact,
+            format=known.format,
+            lineage=version if isinstance(version, Unknown) else self._lineage(version, run),
+            applied=self.applied.get(change.model),
+            evidence=evidence[0],
+            evidence_applied=evidence[-1],
+            holds={one.digest: one.reason for one in self.holds if (one.model, one.environment) == (change.model, change.environment)},
+            stages_before=before,
+        )
+
+    def _look(self, change: Change, version: ObservedVersion) -> _Bytes:
+        """Download a version once and look at its bytes."""
+        place = (change.model, version.version)
+        if place not in self._bytes:
+            self.report(f"reading {change.model}/{version.version}")
+            temporary = tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True)
+            folder = Path(temporary.name) / "model"
+            artifact = _try(lambda: self.registry.download(change.model, version.version, folder))
+            form = artifact if isinstance(artifact, Unknown) else _try(lambda: formats.inspect(folder))
+            self._bytes[place] = _Bytes(artifact, form, temporary)
+        return self._bytes[place]
+
+    def _run(self, version: ObservedVersion) -> Run | Unknown | None:
+        run_id = version.identity.run_id
+        if not run_id:
+            return Unknown(
+                "the version was registered without a run", "register it from a run: python -m train register --run ID --name NAME"
+            )
+        if run_id not in self._runs:
+            self._runs[run_id] = _try(lambda: self.registry.run(run_id))
+        return self._runs[run_id]
+
+    def _lineage(self, version: ObservedVersion, run: Run | Unknown | None) -> Lineage | Unknown:
+        tags, run_id = version.tags, version.identity.run_id
+        if isinstance(run, Unknown) and run_id:
+            return run
+        breaks = [f"the version has no tag {name}" for name in (*LINKS, "run_id") if not tags.get(name)]
+        if tags.get("run_id") and tags["run_id"] != run_id:
+            breaks.append(f"the tag run_id says {tags['run_id']}, the registry {run_id or 'none'}")
+        if not run_id:
+            breaks.append("the version was registered without a run")
+        elif run is None:
+            breaks.append(f"the run {run_id} does not exist")
+        elif not isinstance(run, Unknown):
+            breaks += _disagreements(tags, run)
+        commit = tags.get("git_commit")
+        if commit:
+            known = self._known(commit)
+            if isinstance(known, Unknown):
+                return known
+            breaks += [] if known else [f"the commit {commit[:64]} is not in this repository's history"]
+        return Lineage(tags.get("data_version"), tags.get("data_digest"), commit, run_id, tuple(breaks))
+
+    def _known(self, commit: str) -> bool | Unknown:
+        # Only a full hash: a branch or an option in its place would be read as such by git.
+        return _try(lambda: self.in_history(commit)) if _COMMIT.fullmatch(commit) else False
+
+    def _evidence(self, change: Change, known: _Bytes, position: int) -> Mapping[str, Measured | Unknown]:
+        """Evidence by evaluation under one set of policies: found, or measured now."""
+        root = self.root if position == 0 or self.root_applied is None else self.root_applied
+        return {one.name: self._measure(change, known, one, root) for one in self.policies[position].evaluations_for(change.model)}
+
+    def _measure(self, change: Change, known: _Bytes, evaluation: Evaluation, root: Path) -> Measured | Unknown:
+        artifact = known.artifact
+        if isinstance(artifact, Unknown):
+            return artifact
+        key = _try(lambda: evaluate.evidence_key(artifact.digest, evaluation, root))
+        if isinstance(key, Unknown):
+            return key
+        # What only brings back an earlier version is not kept waiting: it is measured afterwards.
+        allowed = self.measure and change.kind is ChangeKind.PROMOTE
+        tried, before = self._measured.get(key, (False, None))
+        if before is not None and (tried or isinstance(before, Measured) or not allowed):
+            return before
+        found = self._search(key, allowed=allowed) or self._new(change, known, evaluation, root)
+        self._measured[key] = (allowed, found)
+        return found
+
+    def _search(self, key: str, *, allowed: bool) -> Measured | Unknown | None:
+        """Valid evidence at hand; None when there is none and it may be measured."""
+        sources = [*self.sources, *([FolderEvidence(self.folder)] if self.folder is not None else [])]
+        found = _try(lambda: search(sources, key))
+        if isinstance(found, Unknown):
+            return None if allowed else found
+        if found.evidence is not None:
+            return self._keep(found.evidence)
+        if allowed:
+            return None
+        what = f"; what is kept does not count: {'; '.join(found.rejected)}" if found.rejected else ""
+        return Unknown(f"nothing was measured for this artifact, data and evaluator{what}", "measure it: promotion evaluate NAME/VERSION")
+
+    def _new(self, change: Change, known: _Bytes, evaluation: Evaluation, root: Path) -> Measured | Unknown:
+        artifact, form, folder = known.artifact, known.format, known.folder
+        if isinstance(artifact, Unknown) or change.after is None:
+            return artifact if isinstance(artifact, Unknown) else Unknown("there is nothing to measure")
+        if isinstance(form, Unknown):
+            return form
+        ref = ModelVersionRef(change.model, change.after, artifact.digest)
+        self.report(f"measuring {ref.name}/{ref.version} by {evaluation.name}")
+        if folder is None:
+            # The same version was looked at for a healing or a rollback, which measure nothing.
+            evidence = _try(lambda: evaluate.evaluate(self.registry, ref, evaluation, root, by=self.by, now=self.clock))
+        else:
+            fetched = evaluate.Fetched(ref, Path(folder.name) / "model", artifact, form)
+            evidence = _try(lambda: evaluate.measure(fetched, evaluation, root, by=self.by, now=self.clock))
+        if isinstance(evidence, Unknown):
+            return evidence
+        if self.folder is not None:
+            kept = _try(lambda: FolderEvidence(self.folder or Path()).put(evidence))
+            if isinstance(kept, Unknown):
+                return kept
+        return self._keep(evidence)
+
+    def _keep(self, evidence: Evidence) -> Measured:
+        self.statements[evidence.digest] = evidence.to_bytes()
+        return Measured(evidence.digest, evidence.figures, evidence.counts.rows, evidence.finished)
+
+
+def _disagreements(tags: Mapping[str, str], run: Run) -> list[str]:
+    """Where a run and the version that was made from it do not say the same."""
+    breaks = [f"the run ended as {run.status}"] if run.status in _UNFINISHED else []
+    for name in LINKS:
+        said = run.tags.get(name, run.params.get(name))
+        if said is None:
+            breaks.append(f"the run does not say its {name}")
+        elif tags.get(name) and tags[name] != said:
+            breaks.append(f"{name} is {tags[name]} of the version, {said} of its run")
+    return breaks
+
+
+def _try(ask: Callable[[], T]) -> T | Unknown:
+    """The answer, or why there is none."""
+    try:
+        return ask()
+    except PromotionError as error:
+        return Unknown(error.message, error.hint)
+    except Exception as error:  # noqa: BLE001 - a fact that cannot be had blocks its change alone
+        return Unknown(f"{type(error).__name__}: {error}", "report this as a fault if it stays so")

@@ -1,0 +1,29 @@
+"""The journal: a signed git branch that remembers what was applied, by whom, why, and on which evidence.
+
+``model`` has its values, ``codec`` their bytes, ``trust`` says who may sign, ``state`` reads one entry's tree, ``store`` reads
+and appends, ``audit`` verifies all of it.
+"""
+
+from __future__ import annotations
+
+from promotion.journal.audit import Fault
+from promotion.journal.lease import Lease, check_free, open_intent
+from promotion.journal.model import Entry, EntryKind, Hold, Recorded, RecordedChange, Refusal, Statement
+from promotion.journal.state import State
+from promotion.journal.store import Journal
+
+__all__ = [
+    "Entry",
+    "EntryKind",
+    "Fault",
+    "Hold",
+    "Journal",
+    "Lease",
+    "Recorded",
+    "RecordedChange",
+    "Refusal",
+    "State",
+    "Statement",
+    "check_free",
+    "open_intent",
+]

@@ -1,0 +1,103 @@
+"""The journal's values: frozen, without logic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from promotion.domain import Bound, ChangeKind, Status
+
+
+class EntryKind(StrEnum):
+    """What an entry is about. An open intent exists exactly when the newest entry is an INTENT.
+
+    OUTCOME closes an intent, or records a commit that needed no write; ADOPTED notes what was found in service; HOLD and RELEASE
+    change holds.
+    """
+
+    INTENT = "intent"
+    OUTCOME = "outcome"
+    ADOPTED = "adopted"
+    HOLD = "hold"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedChange:
+    """One binding that an entry changes: from what, to what (None: nothing), on which evidence, with which worst verdict."""
+
+    kind: ChangeKind
+    model: str
+    environment: str
+    before: Bound | None
+    after: Bound | None
+    evidence: tuple[str, ...]
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One declared binding that was refused; ``reasons`` are the blocking verdicts, one sentence each."""
+
+    model: str
+    environment: str
+    version: int | None
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """This digest must not be applied in this environment again until a person releases it."""
+
+    model: str
+    environment: str
+    version: int
+    digest: str
+    reason: str
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of evidence to keep: ``key`` is the sha256 of the inputs it was measured from, in hex."""
+
+    key: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: everything about one event, by itself.
+
+    ``commit`` is main's commit that it is about, ``author`` (``Name <mail>``) and ``subject`` are that commit's. ``at`` is aware,
+    ``by`` is who ran it, ``tool`` the version of this program, ``registry`` the target's address without credentials. ``plan`` and
+    ``policies`` are digests. ``lease_until`` stands in an intent alone. ``takes_over`` is the ``id`` of an intent that was left
+    unfinished. ``recorded`` is the newest commit of main whose application is complete with this entry, None before the first.
+    """
+
+    kind: EntryKind
+    id: str
+    commit: str
+    author: str
+    subject: str
+    at: datetime
+    by: str
+    tool: str
+    registry: str
+    plan: str | None
+    policies: str | None
+    changes: tuple[RecordedChange, ...]
+    refusals: tuple[Refusal, ...]
+    lease_until: datetime | None
+    takes_over: str | None
+    recorded: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An entry with the commit of the journal that holds it."""
+
+    sha: str
+    entry: Entry

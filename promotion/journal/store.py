@@ -1,0 +1,207 @@
+"""Read the journal's newest entry, and append so that of several who try only one can win."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from promotion.errors import JournalError, UsageError
+from promotion.git import Identity
+from promotion.journal.audit import Fault, audit, check_signatures
+from promotion.journal.chain import Link, links
+from promotion.journal.draft import check, files, message
+from promotion.journal.model import Entry, Hold, Recorded, Statement
+from promotion.journal.place import Place
+from promotion.journal.state import State
+from promotion.journal.trust import Signers, Trust, complaint, descends
+
+if TYPE_CHECKING:
+    from promotion.domain import AppliedModel
+    from promotion.git import Git, Signature
+
+_CHUNK = 200
+
+
+class Journal:
+    """The branch ``promotion-journal`` of a remote, or of this repository alone when ``remote`` is None.
+
+    ``signing_key`` is an SSH key in a file; it is needed once ``signers_path`` at main names who may sign. ``main`` is the name of
+    the branch that vouches for signers.
+    """
+
+    def __init__(
+        self,
+        git: Git,
+        *,
+        remote: str | None,
+        branch: str = "promotion-journal",
+        signing_key: Path | None = None,
+        signers_path: str = "policies/allowed_signers",
+        main: str = "main",
+    ) -> None:
+        self.git = git
+        self.remote = remote
+        self.branch = branch
+        self.signing_key = signing_key
+        self.signers_path = signers_path
+        self._place = Place(git, remote, branch, main)
+
+    def read(self, *, fetch: bool = True) -> State:
+        """The newest entry, its signature verified; costs the same whatever the number of entries.
+
+        ``fetch`` False reads what was fetched last. Raises Unavailable when the remote does not answer, JournalError when the
+        entry is malformed or not by an allowed signer, or when the branch is not a continuation of what this clone saw before.
+        """
+        found = self._place.fetch() if fetch else self._place.known()
+        if found.head is None:
+            return State(self.git, main=found.main)
+        state = self._verified(found.head, found.main)
+        self._place.saw(found, found.head)
+        return state
+
+    def append(
+        self,
+        state: State,
+        entry: Entry,
+        *,
+        applied: Mapping[str, AppliedModel] | None = None,
+        evidence: Iterable[Statement] = (),
+        holds: Mapping[str, tuple[Hold, ...]] | None = None,
+    ) -> State:
+        """Record an entry after ``state``, with the new memory of the models in ``applied``, statements, and all holds of models.
+
+        Raises Conflict when somebody was faster (who, and since when), Unavailable when the remote does not answer and it cannot
+        be known whether the entry arrived (reading again tells), UsageError when the entry must be signed and this key may not,
+        JournalError for an entry that does not follow ``state`` or does not say what changes.
+        """
+        memory = dict(applied or {})
+        check(state, entry, memory)
+        signers = self._may_sign(state, entry)
+        key = self.signing_key if signers is not None else None
+        tree = self.git.make_tree(state.head, files(entry, state.root, memory, evidence, holds or {}))
+        parents = () if state.head is None else (state.head,)
+        sha = self.git.commit_tree(tree, parents, message(entry), who=Identity.parse(entry.by), at=entry.at, key=key)
+        signature = self._own_signature(sha, signers)
+        self._place.publish(sha, state.head)
+        signer = signature.principal if signature else None
+        return replace(state, head=sha, root=state.root or sha, entry=entry, signed=signer is not None, signer=signer)
+
+    def entries(self, *, model: str | None = None, until: datetime | None = None, limit: int | None = None) -> Iterator[Recorded]:
+        """Entries as this clone knows them, newest first: those that concern a model, are not after a time, at most ``limit``.
+
+        Raises JournalError at the first malformed one.
+        """
+        left = limit
+        for link in self._walk():
+            entry = link.sound
+            if left == 0:
+                return
+            if (until is not None and entry.at > until) or (model is not None and model not in _models(entry)):
+                continue
+            left = None if left is None else left - 1
+            yield Recorded(link.sha, entry)
+
+    def state_at(self, time: datetime) -> State | None:
+        """The journal as it was at a time, None before its first entry. Raises as ``read``."""
+        found = self._place.known()
+        if found.head is None:
+            return None
+        for sha, at in self.git.dated(found.head):
+            if at <= time:
+                state = self._verified(sha, found.main)
+                if state.entry is not None and state.entry.at <= time:
+                    return state
+        return None
+
+    def verify(self, *, since: str | None = None) -> tuple[Fault, ...]:
+        """Every fault of every entry this clone knows, oldest first; with ``since``, of those after that entry alone."""
+        found = self._place.known()
+        return () if found.head is None else audit(self.git, self._trust(found.main), found.head, since=since)
+
+    def signers(self, recorded: Iterable[Recorded]) -> dict[str, str]:
+        """Who signed these entries, by the entry's commit; an entry without a good signature is left out."""
+        trust = self._trust(self._place.known().main)
+        shas = [one.sha for one in recorded]
+        pairs = zip(links(self.git, shas), links(self.git, [f"{sha}^" for sha in shas]), strict=True)
+        checked = [one for link, before in pairs if link for one in check_signatures(self.git, trust, (link,), before)]
+        return {one.link.sha: one.signature.principal for one in checked if one.signature and one.signature.good}
+
+    def contains(self, state: State, sha: str) -> bool:
+        """Whether an entry is in the history of ``state``: False when the journal was cut, or is another one."""
+        return state.head is not None and (sha == state.head or descends(self.git, sha, state.head))
+
+    def _trust(self, main: str | None) -> Trust:
+        return Trust(self.git, self.signers_path, main)
+
+    def _walk(self) -> Iterator[Link]:
+        head = self._place.known().head
+        shas = () if head is None else self.git.first_parents(head)
+        for start in range(0, len(shas), _CHUNK):
+            yield from (link for link in links(self.git, shas[start : start + _CHUNK]) if link is not None)
+
+    def _verified(self, head: str, main: str | None) -> State:
+        link, before = links(self.git, (head, f"{head}^"))
+        if link is not None and link.parents and before is None:
+            self._place.complete()
+            link, before = links(self.git, (head, f"{head}^"))
+        if link is None:
+            raise JournalError(f"{head[:12]} is no commit", hint="promotion journal verify")
+        if len(link.parents) > 1:
+            raise JournalError(f"another history was merged into the journal at {head[:12]}", hint=self._place.repair(link.parents[0]))
+        if link.parents and before is None:
+            raise JournalError(f"the entry before {head[:12]} is missing in this clone", hint="git fetch --unshallow")
+        entry = link.sound
+        if before is not None and before.entry is not None and before.root != link.root:
+            raise JournalError(f"{head[:12]} names another first entry than the one before it", hint=self._place.repair(before.sha))
+        signer = self._signer(link, before, main)
+        return State(self.git, head, link.root, entry, signer is not None, signer, main)
+
+    def _signer(self, link: Link, before: Link | None, main: str | None) -> str | None:
+        """The principal that signed an entry, None for one that need not be signed; raises JournalError for any other."""
+        trust = self._trust(main)
+        signers = trust.of(link.sound, before, signed=link.signed or (before is not None and before.signed))
+        signature = self.git.show_signer(link.sha, signers.content) if signers is not None and link.signed else None
+        good = before.sha if before else None
+        newest = f"the journal's newest entry {link.sha[:12]} ({_shown(link.sound)})"
+        if (wrong := complaint(self.signers_path, signers, signature)) is not None:
+            raise JournalError(f"{newest} does not verify: {wrong[1]}", hint=self._place.repair(good))
+        if signers is None and not link.signed and (older := self.git.signed(link.sha)):
+            raise JournalError(
+                f"{newest} is not signed, although {older[0][:12]} before it is",
+                hint=f"{self._place.repair(older[0])}; if {self.signers_path} was removed from main, put it back",
+            )
+        return signature.principal if signature is not None else None
+
+    def _may_sign(self, state: State, entry: Entry) -> Signers | None:
+        """The signers that the next entry is judged by; raises UsageError when it must be signed and there is no key."""
+        before = links(self.git, (state.head,))[0] if state.head is not None else None
+        signers = self._trust(state.main).of(entry, before, signed=state.signed)
+        if signers is not None and self.signing_key is None:
+            raise UsageError(
+                f"the journal must be signed, as {self.signers_path} of commit {signers.commit[:12]} says, and there is no key",
+                hint="name the key with --signing-key or PROMOTION_SIGNING_KEY_FILE",
+            )
+        return signers
+
+    def _own_signature(self, sha: str, signers: Signers | None) -> Signature | None:
+        """Look at the own signature as everybody will, before anybody can see it."""
+        if signers is None:
+            return None
+        signature = self.git.show_signer(sha, signers.content)
+        if (wrong := complaint(self.signers_path, signers, signature)) is not None:
+            raise UsageError(
+                f"this entry would not verify: {wrong[1]}",
+                hint="sign with an allowed key; a new one counts once the commit that adds it was recorded with an old one",
+            )
+        return signature
+
+
+def _models(entry: Entry) -> set[str]:
+    return {change.model for change in entry.changes} | {refusal.model for refusal in entry.refusals}
+
+
+def _shown(entry: Entry) -> str:
+    return f"{entry.kind} by {entry.by}, {entry.at:%Y-%m-%d %H:%M:%S} UTC"

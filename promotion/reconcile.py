@@ -1,0 +1,322 @@
+"""Observe, plan, check, apply, read back, record: make the registry match the newest commit, safe at any crash.
+
+The journal's intent is the lock: its push has one winner. Its lease lets a successor take over, and the owner checks its
+deadline before every write. Every time-out of a write means "unknown": the registry is read back, and what is still missing
+is written again, in bounded rounds.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from promotion import __version__
+from promotion.decide import applicable
+from promotion.domain import AppliedModel, Change, ChangeKind, Decision, Declared, Desired, Judged, Operation, Plan, Status
+from promotion.errors import Conflict, Exit, PromotionError, Unavailable, UsageError
+from promotion.evidence import read
+from promotion.journal import Entry, EntryKind, Hold, RecordedChange, Refusal, Statement, check_free, open_intent
+from promotion.plan import excess, plan
+from promotion.record import Stamp, as_applied, bound, remember
+from promotion.repository import at
+from promotion.survey import JOURNAL_TAG, Judgement, Survey, Workspace, judge, survey
+
+if TYPE_CHECKING:
+    from promotion.git import Commit
+    from promotion.journal import State
+
+ROUNDS = 3
+"""How often what is missing after the read-back is written again."""
+
+
+class Refused(PromotionError):
+    """The plan as a whole is larger than one reconcile may apply (exit 4)."""
+
+    exit_code = Exit.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person may choose. ``lease`` and ``margin`` in seconds: the owner stops writing ``margin`` before its lease ends."""
+
+    remote: str | None = None
+    branch: str = "main"
+    agreed: str | None = None
+    """The digest of the plan that was agreed; any other is refused."""
+    max_changes: int | None = None
+    dry_run: bool = False
+    break_lease: bool = False
+    allow_older: bool = False
+    lease: float = 300.0
+    margin: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What reconcile did, change by change. ``entry`` is the journal's commit, None when nothing had to be recorded."""
+
+    commit: str
+    decision: Decision
+    done: tuple[Judged, ...]
+    refused: tuple[Judged, ...]
+    written: tuple[Operation, ...]
+    entry: str | None
+    signed: bool
+    takes_over: str | None = None
+    dry_run: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> Exit:
+        """ERRORED or FAILED when a model was refused (the worst wins), USAGE for a declaration that cannot be fulfilled."""
+        statuses = {one.status for one in self.refused}
+        if statuses & {Status.ERRORED, Status.INCONCLUSIVE}:
+            return Exit.ERRORED
+        if self.refused:
+            return Exit.FAILED
+        return Exit.USAGE if self.decision.plan.problems else Exit.DONE
+
+
+def reconcile(workspace: Workspace, options: Options) -> Outcome:
+    """Apply the newest commit of the main branch.
+
+    Raises Conflict (exit 6) when this checkout is not at the newest commit, when the commit is older than or beside the last
+    applied one, when another reconcile is under way or the plan is not the agreed one; Unavailable (exit 5) when the registry or
+    the remote does not answer; Refused (exit 4) when the plan is too large; InvalidFiles (exit 2) for files that are wrong.
+    """
+    commit = newest(workspace, options)
+    found = survey(workspace, at(workspace.git, commit.sha, workspace.layout))
+    check_free(found.state, workspace.now(), break_lease=options.break_lease)
+    _check_order(workspace, found, commit.sha, allow_older=options.allow_older)
+    _check_plan(found, options)
+    judgement = judge(workspace, found, commit=commit.sha, measure=True)
+    return apply(workspace, options, found, judgement, commit)
+
+
+def newest(workspace: Workspace, options: Options) -> Commit:
+    """The newest commit of the main branch, freshly fetched where there is a remote; the checkout must be at it, and clean."""
+    git = workspace.git
+    head = git.commit("HEAD")
+    if options.remote is not None:
+        tip = git.fetch_tip(options.remote, options.branch)
+        if tip is None:
+            raise UsageError(f"{options.remote} has no branch {options.branch!r}", hint="push it first, or name another with --branch")
+        if tip != head.sha:
+            raise Conflict(
+                f"this checkout is at {head.sha[:12]}, but {options.branch} of {options.remote} is at {tip[:12]}",
+                hint=f"only the newest commit is applied: git checkout {options.branch} && git pull",
+            )
+    dirty = git.dirty((*workspace.layout.files, workspace.layout.policies))
+    if dirty:
+        raise UsageError(f"{', '.join(dirty)} differ from commit {head.sha[:12]}", hint="commit or stash them: only commits are applied")
+    return head
+
+
+def apply(
+    workspace: Workspace, options: Options, found: Survey, judgement: Judgement, commit: Commit, *, holds: tuple[Hold, ...] = ()
+) -> Outcome:
+    """Apply what was decided and record it, with these new holds. Where nothing differs and nothing is new, nothing is written."""
+    decision = judgement.decision
+    allowed = set(applicable(decision))
+    done = tuple(one for one in decision.judged if one.change in allowed)
+    refused = tuple(one for one in decision.judged if one.change not in allowed)
+    target = effective(found, refused)
+    operations = plan(target, found.observed, found.applied).operations
+    outcome = Outcome(commit.sha, decision, done, refused, operations, None, found.state.signed, dry_run=options.dry_run)
+    if options.dry_run:
+        return outcome
+    left = open_intent(found.state, workspace.now()).entry
+    entry = replace(_entry(workspace, found, commit, outcome), takes_over=left.id if left else None)
+    if not operations and not done and not holds and left is None and _recorded(found.state, entry):
+        return outcome
+    return _write(workspace, options, found, target, replace(outcome, takes_over=entry.takes_over), Record(entry, statements(judgement), holds))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is to be written into the journal: the entry, the evidence behind it, and new holds."""
+
+    entry: Entry
+    evidence: tuple[Statement, ...]
+    holds: tuple[Hold, ...]
+
+
+def effective(found: Survey, refused: tuple[Judged, ...]) -> Desired:
+    """What may be applied now: what is declared, but for each refused binding what was applied last.
+
+    A refused binding that was never applied is left as it is: healing restores what was applied, never what was refused.
+    """
+    blocked = {(one.change.model, one.change.environment) for one in refused}
+    broken = _broken(found)
+    kept: list[Declared] = []
+    for binding in found.desired.bindings:
+        if binding.model in broken:
+            continue
+        last: Declared | None = binding
+        if (binding.model, binding.environment) in blocked:
+            last = as_applied(binding, found.applied, found.observed)
+        if last is not None:
+            kept.append(last)
+    return replace(found.desired, bindings=tuple(kept))
+
+
+def _broken(found: Survey) -> set[str]:
+    """Models with a declaration that the registry cannot fulfil: they are left as they are."""
+    places = {problem.place for problem in found.plan.problems}
+    return {binding.model for binding in found.desired.bindings if binding.place in places}
+
+
+def _write(workspace: Workspace, options: Options, found: Survey, target: Desired, outcome: Outcome, record: Record) -> Outcome:
+    state, entry, observed = found.state, record.entry, found.observed
+    if outcome.written:
+        until = workspace.now() + timedelta(seconds=options.lease)
+        workspace.report(f"recording the intent: {len(outcome.done)} changes, {len(outcome.written)} writes")
+        intent = replace(entry, kind=EntryKind.INTENT, lease_until=until, recorded=state.recorded)
+        state = workspace.journal.append(state, intent, evidence=record.evidence)
+        deadline = until - timedelta(seconds=options.margin)
+        outcome = replace(outcome, written=converge(workspace, target, found.applied, outcome.written, deadline))
+        observed = workspace.registry.observe(found.desired.models)
+    stamp = Stamp(entry.commit, workspace.now(), workspace.by)
+    environments = tuple(environment.name for environment in found.desired.environments)
+    memory = remember(found.applied, outcome.done, observed, environments, stamp)
+    evidence = () if outcome.written else record.evidence
+    state = workspace.journal.append(state, replace(entry, at=stamp.at), applied=memory, evidence=evidence, holds=_with(state, record.holds))
+    notes = _tag(workspace, state, {one.change.model for one in outcome.done})
+    return replace(outcome, entry=state.head, signed=state.signed, notes=notes)
+
+
+def _with(state: State, holds: tuple[Hold, ...]) -> dict[str, tuple[Hold, ...]]:
+    """Every hold of the models that get new ones; a newer one for the same digest replaces the older."""
+    new = {(hold.model, hold.environment, hold.digest) for hold in holds}
+    kept = [hold for hold in state.holds() if (hold.model, hold.environment, hold.digest) not in new]
+    return {name: tuple(hold for hold in (*kept, *holds) if hold.model == name) for name in {hold.model for hold in holds}}
+
+
+def converge(
+    workspace: Workspace, target: Desired, applied: Mapping[str, AppliedModel], operations: tuple[Operation, ...], deadline: datetime
+) -> tuple[Operation, ...]:
+    """Write, read back, and write again what is missing; returns every write that was sent.
+
+    Raises Conflict at the deadline, Unavailable when after the last round the registry still does not show the target.
+    """
+    written: list[Operation] = []
+    failure: Unavailable | None = None
+    models = tuple(dict.fromkeys(operation.model for operation in operations))
+    touched = replace(target, bindings=tuple(binding for binding in target.bindings if binding.model in models))
+    for _ in range(ROUNDS):
+        for operation in operations:
+            if workspace.now() >= deadline:
+                raise Conflict("the lease ran out before the last write", hint="run promotion reconcile again: it completes what is missing")
+            written.append(operation)
+            try:
+                workspace.registry.apply(operation)
+            except Unavailable as error:
+                failure = error
+                break
+        operations = plan(touched, workspace.registry.observe(models), applied).operations
+        if not operations:
+            return tuple(written)
+        workspace.report(f"reading back: {len(operations)} writes are missing, trying again")
+    raise failure or Unavailable(
+        f"somebody else keeps changing {', '.join(models)}: {operations[0]} is still missing",
+        hint="find out who (promotion drift), then run promotion reconcile again",
+    )
+
+
+def statements(judgement: Judgement) -> tuple[Statement, ...]:
+    """The evidence behind a decision, to be kept in the journal, hence signed."""
+    return tuple(Statement(read(content).key, content) for content in judgement.statements.values())
+
+
+def _check_order(workspace: Workspace, found: Survey, commit: str, *, allow_older: bool) -> None:
+    """Newest wins: a commit that does not descend from the last one recorded is refused."""
+    recorded = found.state.recorded
+    git = workspace.git
+    if recorded is None or recorded == commit or allow_older:
+        return
+    if not git.contains(recorded):
+        raise Conflict(
+            f"the last applied commit {recorded[:12]} is not in this repository: main was force-pushed, or this clone is shallow",
+            hint="git fetch --unshallow; if main was rewritten on purpose, run reconcile once with --allow-older",
+        )
+    if git.is_ancestor(recorded, commit):
+        return
+    if git.is_ancestor(commit, recorded):
+        raise Conflict(f"commit {commit[:12]} is older than {recorded[:12]}, which is applied", hint="apply the newest commit: git pull")
+    raise Conflict(
+        f"commit {commit[:12]} does not descend from {recorded[:12]}, which is applied",
+        hint="main was force-pushed or this is another branch; if it is meant, run reconcile once with --allow-older",
+    )
+
+
+def check_agreed(made: Plan, agreed: str | None) -> None:
+    """Raise Conflict unless this is the plan whose digest was agreed (None: any)."""
+    if agreed is not None and agreed != made.digest:
+        raise Conflict(
+            f"the plan is {made.digest[:12]}, but {agreed[:12]} was agreed: the files or the registry changed since",
+            hint="look at the new plan (promotion plan --out FILE) and agree on it",
+        )
+
+
+def _check_plan(found: Survey, options: Options) -> None:
+    check_agreed(found.plan, options.agreed)
+    limits = found.desired.limits
+    if options.max_changes is not None:
+        limits = replace(limits, max_changes=options.max_changes, max_share=1.0)
+    reason = excess(found.plan, found.desired, limits)
+    if reason is not None:
+        raise Refused(reason, hint="split the change, or allow it this once with --max-changes N")
+
+
+def _recorded(state: State, entry: Entry) -> bool:
+    """Whether the journal's last entry already says all of it."""
+    return state.recorded == entry.commit and (not entry.refusals or (state.entry is not None and state.entry.refusals == entry.refusals))
+
+
+def _refusal(judged: Judged) -> Refusal:
+    change = judged.change
+    reasons = tuple(f"{v.gate} {v.status}: expected {v.expected}, got {v.got}" for v in judged.verdicts if v.status.blocks)
+    return Refusal(change.model, change.environment, change.after, reasons or ("another change of this model was refused",))
+
+
+def _entry(workspace: Workspace, found: Survey, commit: Commit, outcome: Outcome) -> Entry:
+    return Entry(
+        kind=EntryKind.OUTCOME,
+        id=uuid.uuid4().hex,
+        commit=commit.sha,
+        author=commit.author,
+        subject=commit.subject,
+        at=workspace.now(),
+        by=workspace.by,
+        tool=__version__,
+        registry=workspace.registry.address,
+        plan=found.plan.digest,
+        policies=found.declaration.policies.digest,
+        changes=tuple(_recorded_change(one, found.applied) for one in outcome.done),
+        refusals=tuple(_refusal(one) for one in outcome.refused),
+        lease_until=None,
+        takes_over=None,
+        recorded=commit.sha,
+    )
+
+
+def _recorded_change(judged: Judged, applied: Mapping[str, AppliedModel]) -> RecordedChange:
+    change = judged.change
+    memory = applied.get(change.model)
+    last = memory.bindings.get(change.environment) if memory else None
+    after = bound(judged)
+    return RecordedChange(change.kind, change.model, change.environment, last.bound if last else None, after, judged.evidence, judged.status)
+
+
+def _tag(workspace: Workspace, state: State, models: set[str]) -> tuple[str, ...]:
+    """Let the registry remember the journal's head. A tag that fails is behind, never wrong: it is noted, not raised."""
+    notes = []
+    for name in sorted(models):
+        try:
+            workspace.registry.set_model_tag(name, JOURNAL_TAG, f"{state.root}/{state.head}")
+        except PromotionError as error:
+            notes.append(f"{name}: the registry does not remember this entry: {error.message}")
+    return tuple(notes)

@@ -1,0 +1,174 @@
+"""Text for people: what was done, how things stand, and what the journal tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from promotion.render.table import table
+
+if TYPE_CHECKING:
+    from promotion.domain import AppliedBinding, AppliedModel, Bound
+    from promotion.gates.interface import Gate, Lineage
+    from promotion.journal import Entry, Fault, Hold, Recorded, RecordedChange, State
+    from promotion.reconcile import Outcome
+    from promotion.restore import Restored
+    from promotion.status import Row
+
+UNSIGNED = "The journal is unsigned: anybody who may push the branch can write it. Trust a key in policies/allowed_signers."
+
+
+def done(outcome: Outcome) -> str:
+    """What reconcile did, below the decision."""
+    lines = [f"wrote     {operation}" for operation in outcome.written]
+    if outcome.dry_run:
+        lines = [f"would     {line.removeprefix('wrote     ')}" for line in lines] + ["dry run: nothing was written"]
+    elif outcome.entry is None:
+        lines.append(f"nothing to do: the registry shows what {outcome.commit[:12]} declares, and the journal says so")
+    else:
+        kept = "signed" if outcome.signed else "UNSIGNED"
+        lines.append(f"recorded  {_count(len(outcome.done), 'change')} of {outcome.commit[:12]} as journal entry {outcome.entry[:12]} ({kept})")
+    if outcome.takes_over:
+        lines.append(f"completed what intent {outcome.takes_over[:12]} left unfinished")
+    lines += [f"refused   {one.change.model} {one.change.environment} stays as it was applied last" for one in outcome.refused]
+    lines += [f"note      {note}" for note in outcome.notes]
+    return "\n".join([*lines, *([] if outcome.signed else [UNSIGNED])])
+
+
+def returned(result: Restored) -> str:
+    """What a rollback did."""
+    lines = [done(result.outcome)]
+    if result.hold is not None:
+        held = f"{result.model}/{result.hold.version}@sha256:{result.hold.digest}"
+        lines.append(f"held      {held} in {result.environment}, until: promotion hold release {held} --environment {result.environment} --reason …")
+    if result.commit is not None:
+        told = "pushed" if result.pushed else "not pushed yet: git push"
+        lines.append(f"committed {result.commit[:12]} ({told})")
+    elif result.outcome.entry is not None:
+        lines.append("the file declares it already: nothing to commit")
+    return "\n".join(lines)
+
+
+def status(rows: Sequence[Row], state: State, *, lock: Entry | None) -> str:
+    """Declared, applied and shown side by side."""
+    cells = [
+        (
+            row.declared.model,
+            row.declared.environment,
+            "none" if row.declared.version is None else str(row.declared.version),
+            "never" if row.applied is None else bound(row.applied.bound),
+            str(row.shown),
+            row.state.value,
+            "" if row.applied is None else f"{moment(row.applied.at)} by {row.applied.by}{_marks(row.applied)}",
+        )
+        for row in rows
+    ]
+    lines = [table(("model", "environment", "declared", "applied", "shown", "state", "since"), cells) if cells else "no model is declared", ""]
+    if state.head is None:
+        lines.append("journal   empty: nothing was applied yet")
+    else:
+        kept = "signed" if state.signed else "UNSIGNED"
+        lines.append(f"journal   {state.head[:12]} ({kept}), records commit {(state.recorded or 'none')[:12]}")
+    if lock is not None and lock.lease_until is not None:
+        lines.append(f"lock      {lock.by} since {moment(lock.at)}, until {moment(lock.lease_until)}, for commit {lock.commit[:12]}")
+    lines += [f"hold      {held.model}/{held.version} in {held.environment}: {held.reason} ({held.by}, {moment(held.at)})" for held in state.holds()]
+    return "\n".join(lines)
+
+
+def history(entries: Iterable[Recorded], *, signed: bool) -> str:
+    """Entries of the journal, newest first: who, when, why, which evidence."""
+    blocks = [_entry(one) for one in entries]
+    if not blocks:
+        return "the journal is empty: nothing was applied yet"
+    return "\n\n".join([*blocks, *([] if signed else [UNSIGNED])])
+
+
+def applied(models: Mapping[str, AppliedModel], *, at: datetime) -> str:
+    """What was applied at a time."""
+    cells = [
+        (name, environment, bound(binding.bound), f"{moment(binding.at)} by {binding.by}{_marks(binding)}", binding.commit[:12])
+        for name, model in sorted(models.items())
+        for environment, binding in model.bindings.items()
+    ]
+    if not cells:
+        return f"nothing was applied at {moment(at)}"
+    return f"applied at {moment(at)}\n" + table(("model", "environment", "version", "since", "commit"), cells)
+
+
+def lineage(name: str, chain: Lineage) -> str:
+    """The chain from a version back to its data."""
+    links = [
+        ("version", name),
+        ("run", chain.run_id or "missing"),
+        ("commit", chain.commit or "missing"),
+        ("data", f"{chain.data_version or 'missing'} (sha256 {chain.data_digest or 'missing'})"),
+    ]
+    lines = [f"{'  ' * index}{'└ ' if index else ''}{what:<8} {value}" for index, (what, value) in enumerate(links)]
+    lines += [f"broken    {reason}" for reason in chain.breaks] or ["the chain holds: data version, commit, run and version agree"]
+    return "\n".join(lines)
+
+
+def verified(state: State, faults: Sequence[Fault], *, entries: int) -> str:
+    """What verifying the journal found."""
+    if faults:
+        return "\n".join([f"{fault.sha[:12]}  {fault.reason}" for fault in faults] + [f"{_count(len(faults), 'fault')} in {_count(entries, 'entry')}"])
+    kept = "every one is signed by an allowed signer" if state.signed else "UNSIGNED"
+    return f"{_count(entries, 'entry')}, {kept}; head {(state.head or 'none')[:12]}"
+
+
+def holds(found: Sequence[Hold]) -> str:
+    """The holds in force."""
+    if not found:
+        return "no holds"
+    cells = [(f"{h.model}/{h.version}@sha256:{h.digest}", h.environment, h.reason, f"{h.by}, {moment(h.at)}") for h in found]
+    return table(("version", "environment", "reason", "by"), cells)
+
+
+def gates(found: Sequence[Gate]) -> str:  # type: ignore[type-arg]
+    """The gates, a line each."""
+    return table(("gate", "what it checks"), [(one.name, one.summary) for one in found])
+
+
+def moment(at: datetime) -> str:
+    """A time for people: UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def bound(one: Bound | None) -> str:
+    """A version with the start of its digest."""
+    return "none" if one is None else f"{one.version}@{one.digest[:12]}"
+
+
+def _entry(recorded: Recorded) -> str:
+    entry = recorded.entry
+    signer = f", signed by {recorded.signer}" if getattr(recorded, "signer", None) else ""
+    lines = [
+        f"{moment(entry.at)}  {entry.kind:<8} {recorded.sha[:12]}  by {entry.by}{signer}",
+        f"    commit   {entry.commit[:12]}  {entry.subject}  ({entry.author})",
+    ]
+    lines += [f"    {_change(change)}" for change in entry.changes]
+    lines += [
+        f"    refused  {one.model} {one.environment} → {one.version}: {'; '.join(one.reasons)}" for one in entry.refusals
+    ]
+    if entry.takes_over:
+        lines.append(f"    completes the unfinished intent {entry.takes_over[:12]}")
+    if not entry.changes and not entry.refusals and entry.kind.value == "outcome":
+        lines.append("    changes nothing")
+    return "\n".join(lines)
+
+
+def _change(change: RecordedChange) -> str:
+    what = f"{change.kind:<8} {change.model} {change.environment} {bound(change.before)} → {bound(change.after)}"
+    evidence = f"  evidence {', '.join(one[:12] for one in change.evidence)}" if change.evidence else ""
+    return f"{what}  {change.status}{evidence}"
+
+
+def _marks(binding: AppliedBinding) -> str:
+    marks = [name for name, on in (("adopted", binding.adopted), ("UNVERIFIED", binding.unverified)) if on]
+    return f" ({', '.join(marks)})" if marks else ""
+
+
+def _count(number: int, what: str) -> str:
+    plural = what if number == 1 else f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{number} {plural}"

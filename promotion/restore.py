@@ -1,0 +1,131 @@
+"""Bring back what was in an environment before: the registry first, then a hold, then the commit that says so in git.
+
+Registry first, because that is where users are; if git cannot be reached afterwards, they are served well all the same.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from promotion import __version__
+from promotion import rollback as returning
+from promotion.config.edit import edit
+from promotion.domain import Bound, ModelVersionRef
+from promotion.errors import Conflict, UsageError
+from promotion.journal import EntryKind, Hold, check_free, open_intent
+from promotion.plan import plan
+from promotion.reconcile import Options, Outcome, apply, newest
+from promotion.repository import at, working_files
+from promotion.survey import Survey, Workspace, judge, survey
+
+if TYPE_CHECKING:
+    from promotion.domain import Declared
+    from promotion.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a rollback did: the registry's part, what was held, and the commit (None when the file said so already)."""
+
+    model: str
+    environment: str
+    before: Bound | None
+    to: Bound
+    outcome: Outcome
+    hold: Hold | None
+    commit: str | None
+    pushed: bool
+
+
+def rollback(workspace: Workspace, options: Options, name: str, environment: str, *, reason: str, push: bool) -> Restored:
+    """Return one environment of one model to its immediate predecessor in the journal.
+
+    Raises UsageError when there is none, or the model is not declared; otherwise as ``reconcile``. When the gates refuse (the bytes
+    differ, the predecessor is on hold), nothing is written.
+    """
+    commit = newest(workspace, options)
+    found = survey(workspace, at(workspace.git, commit.sha, workspace.layout))
+    check_free(found.state, workspace.now(), break_lease=options.break_lease)
+    declared = next((one for one in found.desired.bindings if (one.model, one.environment) == (name, environment)), None)
+    if declared is None:
+        raise UsageError(f"{environment} of {name!r} is not declared", hint=f"declared are: {', '.join(found.desired.models)}")
+    memory = found.applied.get(name)
+    before, to = returning.predecessor(memory, name, environment)
+    assert memory is not None
+    desired = returning.target(found.desired, memory, environment, to)
+    aimed = replace(
+        found, declaration=replace(found.declaration, desired=desired), plan=plan(desired, found.observed, found.applied)
+    )
+    held = None if before is None else _hold(workspace, name, environment, before, reason)
+    outcome = _registry_first(workspace, options, aimed, held)
+    if outcome.refused or outcome.dry_run or outcome.entry is None:
+        return Restored(name, environment, before, to, outcome, None, None, pushed=False)
+    text = returning.message(name, environment, before, to, reason=reason, entry=outcome.entry)
+    written = _commit(workspace, declared, to, text)
+    if written and push and options.remote is not None:
+        workspace.git.push_branch(options.remote, written, options.branch)
+    return Restored(name, environment, before, to, outcome, held, written, pushed=bool(written and push and options.remote))
+
+
+def change_hold(
+    journal: Journal, by: str, now: datetime, action: str, version: str | None, environment: str, reason: str | None
+) -> str:
+    """Add or release a hold by an entry of its own; returns the entry's commit. Raises UsageError for what cannot be done."""
+    if not version or not reason:
+        raise UsageError(f"hold {action} needs NAME/VERSION@sha256:DIGEST and --reason", hint="promotion hold list shows the holds in force")
+    try:
+        ref = ModelVersionRef.parse(version)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    state = journal.read()
+    if open_intent(state, now).entry is not None:
+        raise Conflict("a reconcile is under way or was left unfinished", hint="wait for it, or run promotion reconcile, which completes it")
+    if state.recorded is None or ref.digest is None:
+        raise UsageError("a hold names a digest of something that was applied", hint="promotion history shows digests")
+    same = [one for one in state.holds() if (one.model, one.environment, one.digest) == (ref.name, environment, ref.digest)]
+    if action == "release" and not same:
+        raise UsageError(f"{version} is not on hold in {environment}", hint="promotion hold list shows the holds in force")
+    others = tuple(one for one in state.holds() if one.model == ref.name and one not in same)
+    kept = (*others, Hold(ref.name, environment, ref.version, ref.digest, reason, now, by)) if action == "add" else others
+    assert state.entry is not None
+    entry = replace(
+        state.entry,
+        kind=EntryKind.HOLD if action == "add" else EntryKind.RELEASE,
+        id=uuid.uuid4().hex,
+        subject=reason,
+        author=by,
+        at=now,
+        by=by,
+        tool=__version__,
+        plan=None,
+        changes=(),
+        refusals=(),
+        lease_until=None,
+        takes_over=None,
+    )
+    return journal.append(state, entry, holds={ref.name: kept}).head or ""
+
+
+def _registry_first(workspace: Workspace, options: Options, found: Survey, held: Hold | None) -> Outcome:
+    """Apply the rollback and record it with its hold, under the commit that was applied last."""
+    assert found.state.recorded is not None
+    commit = workspace.git.commit(found.state.recorded)
+    judgement = judge(workspace, found, commit=commit.sha, measure=False)
+    return apply(workspace, options, found, judgement, commit, holds=() if held is None else (held,))
+
+
+def _hold(workspace: Workspace, name: str, environment: str, before: Bound, reason: str) -> Hold:
+    return Hold(name, environment, before.version, before.digest, reason, workspace.now(), workspace.by)
+
+
+def _commit(workspace: Workspace, declared: Declared, to: Bound, text: str) -> str | None:
+    """Write the predecessor into the file and commit it; None when the file declares it already."""
+    if declared.version == to.version:
+        return None
+    source = next(one for one in working_files(workspace.git, workspace.layout) if one.name == declared.place.file)
+    content = edit(source, declared.model, declared.environment, returning.use(declared, to))
+    (workspace.git.root / source.name).write_bytes(content)
+    return workspace.git.commit_file([source.name], text)

@@ -1,0 +1,169 @@
+"""Observe, plan and judge: what plan, gate, drift, status, reconcile and rollback have in common. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from promotion import facts as collecting
+from promotion.decide import decide
+from promotion.domain import Decision, Desired, Observed, Plan
+from promotion.errors import JournalError, UsageError
+from promotion.plan import plan
+from promotion.repository import Declaration, Layout, at, desired_at
+
+if TYPE_CHECKING:
+    from promotion.domain import AppliedModel
+    from promotion.git import Git
+    from promotion.journal import Journal, State
+    from promotion.policies import Policies
+    from promotion.registry.interface import Registry
+
+JOURNAL_TAG = "promotion.journal"
+"""The registered model's tag in which the registry keeps the journal's root and head: ``ROOT/HEAD``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where the work is done: repository, registry, journal, the folder for evidence, who asks, and the clock."""
+
+    git: Git
+    layout: Layout
+    registry: Registry
+    journal: Journal
+    evidence: Path | None
+    by: str
+    now: Callable[[], datetime]
+    report: Callable[[str], None]
+    """Progress, one line at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found: declared, observed, applied, and the plan that follows."""
+
+    declaration: Declaration
+    state: State
+    observed: Observed
+    applied: Mapping[str, AppliedModel]
+    plan: Plan
+
+    @property
+    def desired(self) -> Desired:
+        """What git declares."""
+        return self.declaration.desired
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A decision, and the statements of evidence behind it, by digest."""
+
+    decision: Decision
+    statements: Mapping[str, bytes]
+
+
+def survey(workspace: Workspace, declaration: Declaration, *, base: str | None = None) -> Survey:
+    """Read the journal and the registry, and plan. With ``base``, only what differs from that commit's declaration.
+
+    Raises JournalError when the journal does not verify, or is behind what the registry remembers of it.
+    """
+    state = workspace.journal.read()
+    desired = declaration.desired
+    if base is not None:
+        desired = since(workspace.git, workspace.layout, base, desired)
+    observed = workspace.registry.observe(desired.models)
+    check_memory(workspace.journal, state, observed)
+    applied = state.applied_all()
+    return Survey(replace(declaration, desired=desired), state, observed, applied, plan(desired, observed, applied))
+
+
+def since(git: Git, layout: Layout, base: str, desired: Desired) -> Desired:
+    """The bindings of the models whose declaration differs from the one in ``base`` (where they parted, if they did)."""
+    head = git.resolve("HEAD")
+    start = git.merge_base(git.resolve(base), head) or git.resolve(base)
+    before = desired_at(git, start, layout)
+    old = {(b.model, b.environment): (b.version, b.digest) for b in before.bindings} if before else {}
+    changed = {b.model for b in desired.bindings if old.get((b.model, b.environment), (None, None)) != (b.version, b.digest)}
+    changed |= {model for model, environment in old if (model, environment) not in {(b.model, b.environment) for b in desired.bindings}}
+    return replace(desired, bindings=tuple(b for b in desired.bindings if b.model in changed))
+
+
+def judge(workspace: Workspace, found: Survey, *, commit: str, measure: bool, model: str | None = None) -> Judgement:
+    """Collect the facts of every change and let the rules of ``declaration`` and of the last applied commit decide.
+
+    ``measure`` False judges with the evidence at hand. ``model`` restricts the decision to one model.
+    """
+    made = found.plan if model is None else only(found.plan, model)
+    head, before = found.declaration.policies, _policies_before(workspace, found, commit)
+    collector = collecting.Collector(
+        registry=workspace.registry,
+        root=workspace.git.root,
+        observed=found.observed,
+        applied=found.applied,
+        holds=found.state.holds(),
+        environments=tuple(environment.name for environment in found.desired.environments),
+        policies=(head,) if before is None else (head, before),
+        sources=(found.state,),
+        folder=workspace.evidence,
+        in_history=lambda sha: in_history(workspace.git, sha, commit),
+        now=workspace.now(),
+        by=workspace.by,
+        measure=measure,
+        report=workspace.report,
+    )
+    facts = {(change.model, change.environment): collector.collect(change) for change in made.changes}
+    return Judgement(decide(made, head, before, facts), collector.statements)
+
+
+def unchanged(git: Git, layout: Layout, base: str, desired: Desired) -> bool:
+    """Whether nothing is declared otherwise than in ``base``: such a change needs no registry to be judged."""
+    return not since(git, layout, base, desired).bindings
+
+
+def only(made: Plan, model: str) -> Plan:
+    """The part of a plan that concerns one model."""
+    return replace(
+        made,
+        changes=tuple(change for change in made.changes if change.model == model),
+        operations=tuple(operation for operation in made.operations if operation.model == model),
+    )
+
+
+def in_history(git: Git, sha: str, commit: str) -> bool:
+    """Whether ``sha`` is a commit in the history of ``commit``. Raises UsageError in a shallow clone, which cannot tell."""
+    if git.contains(sha) and git.is_ancestor(sha, commit):
+        return True
+    if git.is_shallow():
+        raise UsageError("a shallow clone cannot tell what is in its history", hint="git fetch --unshallow")
+    return False
+
+
+def check_memory(journal: Journal, state: State, observed: Observed) -> None:
+    """Compare the journal with what the registry remembers of its head. Raises JournalError when they do not belong together."""
+    for name, model in sorted(observed.models.items()):
+        remembered = model.tags.get(JOURNAL_TAG)
+        if remembered is None:
+            continue
+        root, _, head = remembered.partition("/")
+        if state.root != root:
+            raise JournalError(
+                f"{name!r} belongs to another journal: the registry remembers {root[:12]}, this one starts at {(state.root or 'nothing')[:12]}",
+                hint=f"run this in the repository that owns {name}; if the journal was replaced on purpose, delete the tag {JOURNAL_TAG} of the model",
+            )
+        if not journal.contains(state, head):
+            raise JournalError(
+                f"the journal was cut: the registry remembers entry {head[:12]} for {name!r}, which the branch no longer has",
+                hint="restore the branch promotion-journal from a clone that still has this entry (git push origin SHA:refs/heads/promotion-journal)",
+            )
+
+
+def _policies_before(workspace: Workspace, found: Survey, commit: str) -> Policies | None:
+    """The policies of the last applied commit, which judge as well (rule 5); None when there is none or they are the same."""
+    recorded = found.state.recorded
+    if recorded is None or recorded == commit or not workspace.git.contains(recorded):
+        return None
+    before = at(workspace.git, recorded, workspace.layout).policies
+    return None if before.digest == found.declaration.policies.digest else before

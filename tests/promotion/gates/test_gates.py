@@ -1,0 +1,270 @@
+"""Every gate: what passes, what fails, what cannot be judged. A gate that lacks a fact never passes."""
+
+from __future__ import annotations
+
+import math
+import sys
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from promotion.domain import Bound, ChangeKind, Status, VersionIdentity
+from promotion.errors import UsageError
+from promotion.gates import BUILT_IN, GATES, gate
+from promotion.gates.interface import Format, Lineage, Parameters, Unknown
+from promotion.registry.interface import Artifact, Run
+from tests.promotion.gates.samples import (
+    DIGEST,
+    IDENTITY,
+    NAME,
+    NOW,
+    OTHER,
+    OUT_OF_REACH,
+    applied,
+    binding,
+    change,
+    facts,
+    measured,
+    passed,
+    with_version,
+)
+
+PASSED, FAILED, ERRORED, INCONCLUSIVE = Status.PASSED, Status.FAILED, Status.ERRORED, Status.INCONCLUSIVE
+F1 = {"metric": "f1", "min": 0.95}
+RUN = Run("run1", "FINISHED", "ci", {"lr": "1e-3"}, {"f1": 0.9, "recall": math.nan}, {})
+RECREATED = VersionIdentity(1_800_000_000_000, "models:/m-2", "run2")
+HEAL = change(kind=ChangeKind.HEAL, before=4)
+ROLLBACK = change(kind=ChangeKind.ROLLBACK, before=5)
+SERVING = applied(bindings={"production": binding(Bound(4, DIGEST), previous=Bound(3, OTHER))})
+BEFORE_THIS = applied(bindings={"production": binding(Bound(5, OTHER), previous=Bound(4, DIGEST))})
+
+BOUND = [
+    (F1, facts(), PASSED, "f1 = 0.97"),
+    ({"metric": "f1", "min": 0.97}, facts(), PASSED, "0.97"),
+    ({"metric": "f1", "min": 0.9700001}, facts(), FAILED, "0.97"),
+    ({"metric": "f1", "max": 0.96}, facts(), FAILED, "0.97"),
+    ({"metric": "f1", "min": 0.9, "max": 1}, facts(), PASSED, "0.97"),
+    ({"metric": "class.DDoS.recall", "min": 0.9}, facts(), PASSED, "0.9"),
+    (F1, facts(run=Run("run1", "FINISHED", None, {}, {"f1": 0.99}, {}), evidence={"flows": measured(f1=0.2)}), FAILED, "0.2"),
+    (F1, facts(evidence={"flows": measured(f1=math.nan)}), FAILED, "nan"),
+    ({"metric": "f1", "max": 1}, facts(evidence={"flows": measured(f1=math.nan)}), FAILED, "nan"),
+    (F1, facts(evidence={"flows": measured(f1=math.inf)}), FAILED, "inf"),
+    ({"metric": "f1", "max": 2}, facts(evidence={"flows": measured(f1=-math.inf)}), FAILED, "inf"),
+    ({"metric": "f1_score", "min": 0.1}, facts(), ERRORED, "f1_score"),
+    (F1, facts(evidence={}), ERRORED, "no evaluation"),
+    (F1, facts(evidence={"flows": Unknown("the model raised", "run it by hand")}), ERRORED, "the model raised"),
+    (F1, facts(evidence={"flows": measured(), "drift": measured()}), ERRORED, "several"),
+    ({**F1, "evaluation": "drift"}, facts(evidence={"flows": measured(), "drift": measured(f1=0.1)}), FAILED, "0.1"),
+    ({**F1, "evaluation": "flow"}, facts(), ERRORED, "'flow'"),
+]
+STAGING_FIRST = [
+    ({}, facts(), PASSED, "applied in staging"),
+    ({"soak": "24h"}, facts(), PASSED, "applied in staging"),
+    ({"soak": 48 * 3600}, facts(), PASSED, "applied in staging"),
+    ({"soak": "2d1s"}, facts(), INCONCLUSIVE, "2 days"),
+    ({"soak": "1m"}, facts(applied=applied(passed={"staging": {DIGEST: passed(hours=-1)}})), INCONCLUSIVE, "0:00:00"),
+    ({}, facts(applied=None), FAILED, "no passing entry"),
+    ({}, facts(applied=applied(passed={})), FAILED, "no passing entry"),
+    ({}, facts(applied=applied(passed={"staging": {OTHER: passed()}})), FAILED, "no passing entry"),
+    ({}, facts(applied=applied(bindings={"staging": binding(Bound(4, OTHER))}, passed={"staging": {OTHER: passed()}})), FAILED, "other bytes"),
+    ({}, facts(applied=applied(passed={"production": {DIGEST: passed()}})), FAILED, "no passing entry"),
+    ({}, facts(applied=applied(passed={"staging": {DIGEST: passed(evidence=())}})), FAILED, "without evidence"),
+    ({}, facts(applied=applied(bindings={"staging": binding(Bound(4, DIGEST), adopted=True)}, passed={})), FAILED, "adopted"),
+    ({}, facts(stages_before=("staging", "canary")), FAILED, "canary"),
+    ({}, facts(stages_before=()), ERRORED, "nothing comes before"),
+    ({}, facts(artifact=OUT_OF_REACH), ERRORED, "does not answer"),
+]
+METADATA = [
+    ({}, facts(), PASSED, "all present"),
+    ({"tags": ["dataset"], "params": ["lr"], "metrics": ["f1"]}, facts(), PASSED, "all present"),
+    ({}, with_version(description=" \n"), FAILED, "description"),
+    ({"description": False}, with_version(description=""), PASSED, "all present"),
+    ({}, with_version(tags={"dataset": " "}), FAILED, "tag dataset, tag architecture, tag date"),
+    ({"params": ["lr", "epochs"]}, facts(), FAILED, "parameter epochs"),
+    ({"metrics": ["recall"]}, facts(run=RUN), FAILED, "metric recall"),
+    ({}, facts(run=Run("run1", "FINISHED", None, {}, {}, {})), FAILED, "any parameter, any metric"),
+    ({}, facts(version=OUT_OF_REACH), ERRORED, "does not answer"),
+    ({}, facts(run=OUT_OF_REACH), ERRORED, "does not answer"),
+]
+LINEAGE = [
+    ({}, facts(), PASSED, "v1.0.0"),
+    ({}, facts(lineage=Lineage("v1", "a" * 64, "c" * 40, "run1", ("the run run1 does not exist",))), FAILED, "does not exist"),
+    ({}, facts(lineage=Lineage(None, "a" * 64, "c" * 40, "run1", ())), ERRORED, "incomplete"),
+    ({}, facts(lineage=OUT_OF_REACH), ERRORED, "does not answer"),
+]
+FORMATS = [
+    ({}, facts(), PASSED, "pt2"),
+    ({"allow": ["xgboost"]}, facts(), FAILED, "'pt2' is not an allowed kind"),
+    ({"loaders": ["mlflow.xgboost"]}, facts(), FAILED, "mlflow.pytorch"),
+    ({}, facts(format=Format("mlflow.pyfunc.model", "pt2", ())), FAILED, "mlflow.pyfunc.model"),
+    ({}, facts(format=Format(None, "pt2", ())), FAILED, "names no loader_module"),
+    ({}, facts(format=Format("mlflow.pytorch", "pt2", ("data/x: a pickle",))), FAILED, "data/x: a pickle"),
+    ({}, facts(format=Format("mlflow.pytorch", "pickle", ())), FAILED, "'pickle'"),
+    ({}, facts(format=Format("mlflow.pytorch", "pt2+xgboost", ())), FAILED, "pt2+xgboost"),
+    ({}, facts(format=OUT_OF_REACH), ERRORED, "does not answer"),
+]
+DIGESTS = [
+    ({}, facts(), PASSED, DIGEST),
+    ({}, facts(change=change(digest=DIGEST)), PASSED, DIGEST),
+    ({}, facts(change=change(digest=OTHER)), FAILED, DIGEST),
+    ({}, facts(artifact=OUT_OF_REACH), ERRORED, "does not answer"),
+    ({}, facts(version=OUT_OF_REACH), ERRORED, "does not answer"),
+    ({}, facts(applied=None), PASSED, DIGEST),
+    # The file was replaced after staging had it; a version that was created again is another one, judged anew.
+    ({}, facts(artifact=Artifact(OTHER, ())), FAILED, OTHER),
+    ({}, facts(artifact=Artifact(OTHER, ()), applied=applied(bindings={"staging": binding(Bound(4, DIGEST), identity=RECREATED)})), PASSED, OTHER),
+    ({}, facts(change=HEAL, applied=SERVING), PASSED, DIGEST),
+    ({}, facts(change=HEAL, applied=SERVING, artifact=Artifact(OTHER, ())), FAILED, OTHER),
+    ({}, facts(change=HEAL, applied=applied(bindings={"production": binding(Bound(4, DIGEST), identity=RECREATED)})), FAILED, DIGEST),
+    ({}, facts(change=HEAL, applied=None), ERRORED, DIGEST),
+    ({}, facts(change=ROLLBACK, applied=BEFORE_THIS), PASSED, DIGEST),
+    ({}, facts(change=ROLLBACK, applied=BEFORE_THIS, artifact=Artifact(OTHER, ())), FAILED, OTHER),
+    ({}, facts(change=ROLLBACK, applied=SERVING), ERRORED, DIGEST),
+]
+HOLD = [
+    ({}, facts(), PASSED, "no holds"),
+    ({}, facts(holds={OTHER: "F1 fell"}), PASSED, "no hold on this"),
+    ({}, facts(holds={DIGEST: "F1 fell"}), FAILED, "F1 fell"),
+    ({}, facts(holds={OTHER: "F1 fell"}, artifact=OUT_OF_REACH), ERRORED, "does not answer"),
+    ({}, facts(holds=OUT_OF_REACH), ERRORED, "does not answer"),
+]
+POLICY = [({"rules": 3}, facts(), PASSED, "3 rules"), ({"rules": 0}, facts(), ERRORED, "no enforced rule")]
+
+TABLE = [
+    pytest.param(name, *row, id=f"{name}-{index}-{row[2].lower()}")
+    for name, rows in {
+        "bound": BOUND,
+        "staging_first": STAGING_FIRST,
+        "metadata": METADATA,
+        "lineage": LINEAGE,
+        "formats": FORMATS,
+        "digest": DIGESTS,
+        "hold": HOLD,
+        "policy": POLICY,
+    }.items()
+    for index, row in enumerate(rows)
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "known", "status", "words"), TABLE)
+def test_ruling(name, parameters, known, status, words):
+    ruling = GATES[name].judge(GATES[name].parameters.model_validate(parameters), known)
+
+    assert (ruling.status, words in ruling.got) == (status, True), ruling
+    assert ruling.expected
+    assert ruling.hint or not ruling.status.blocks, "who is refused must be told what to do"
+
+
+@pytest.mark.parametrize("name", [NAME, "ft-transformer-unsw", "xgboost-baseline-cicids"])
+def test_good_names_pass(name):
+    assert _named(name).status is PASSED
+
+
+@pytest.mark.parametrize(
+    ("name", "reasons"),
+    [
+        ("model1", ["'model1' says nothing", "one word alone"]),
+        ("my_model_final_v2", ["underscores", "'my', 'model', 'final', 'v2' say nothing"]),
+        ("test_model", ["underscores", "'test', 'model' say nothing"]),
+        ("MoE-Cicids", ["capital letters"]),
+        ("moe--cicids", ["does not match"]),
+        ("moe cicids", ["does not match"]),
+        ("moe-cicids\n", ["does not match"]),
+        ("moe-cybersecurity-final", ["'final' says nothing"]),
+    ],
+)
+def test_bad_names_fail_with_every_reason(name, reasons):
+    ruling = _named(name)
+
+    assert ruling.status is FAILED
+    assert [reason for reason in reasons if reason not in ruling.got] == []
+    assert ruling.hint is not None
+    assert "moe-cybersecurity-cicids" in ruling.hint
+
+
+def test_own_pattern_replaces_the_usual_one():
+    assert _named("model1", pattern="model[0-9]").status is PASSED
+    assert _named(NAME, pattern="model[0-9]").status is FAILED
+
+
+def _named(name: str, **parameters: Any):
+    return GATES["naming"].judge(GATES["naming"].parameters.model_validate(parameters), facts(change=change(model=name)))
+
+
+def test_the_nearest_figure_is_suggested():
+    ruling = GATES["bound"].judge(GATES["bound"].parameters.model_validate({"metric": "fl", "min": 0}), facts())
+    assert ruling.hint == "did you mean 'f1'?"
+
+
+def test_the_soak_says_when_it_ends():
+    ruling = GATES["staging_first"].judge(GATES["staging_first"].parameters.model_validate({"soak": "3d"}), facts())
+    assert ruling.hint == f"wait until {(NOW + timedelta(days=1)).isoformat(timespec='minutes')}"
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("bound", {"metric": "f1"}),
+        ("bound", {"metric": "f1", "min": "0.9"}),
+        ("bound", {"metric": "f1", "min": math.nan}),
+        ("bound", {"metric": "f1", "min": math.inf}),
+        ("bound", {"metric": "f1", "min": True}),
+        ("bound", {"metric": "f1", "min": 0.9, "max": 0.1}),
+        ("bound", {"metric": "f1", "min": 0.9, "minn": 0.1}),
+        ("bound", {"min": 0.9}),
+        ("staging_first", {"soak": "soon"}),
+        ("staging_first", {"soak": -1}),
+        ("staging_first", {"soak": math.nan}),
+        ("staging_first", {"soak": True}),
+        ("staging_first", {"soak": ""}),
+        ("metadata", {"tags": ["a", 1]}),
+        ("metadata", {"tags": "dataset"}),
+        ("metadata", {"tags": [""]}),
+        ("naming", {"pattern": "("}),
+        ("naming", {"pattern": "[a-z]+", "examples": ["A"]}),
+        ("formats", {"allow": ["pickle"]}),
+        ("formats", {"allow": []}),
+        ("formats", {"loaders": ["mlflow.pyfunc.model"]}),
+        ("lineage", {"commit": True}),
+    ],
+)
+def test_wrong_parameters_are_refused(name, wrong):
+    with pytest.raises(ValidationError):
+        GATES[name].parameters.model_validate(wrong)
+
+
+def test_every_gate_fails_closed_without_facts():
+    nothing = facts(
+        **dict.fromkeys(("model", "version", "run", "artifact", "format", "lineage", "holds"), OUT_OF_REACH),
+        applied=None,
+        evidence={},
+        stages_before=(),
+    )
+    asked = {"bound": F1, "policy": {"rules": 0}, "naming": {"pattern": "other"}}
+    for name, one in GATES.items():
+        ruling = one.judge(one.parameters.model_validate(asked.get(name, {})), nothing)
+        assert ruling.status.blocks, name
+
+
+@pytest.mark.parametrize("name", sorted(GATES))
+def test_documentation_lies_beside_the_gate(name):
+    one = gate(name)
+    text = sys.modules[type(one).__module__].__doc__ or ""
+
+    assert text.startswith(f"{name}: ")
+    assert "\nPasses: " in text
+    assert "\nFails" in text
+    assert "Sample:" in text or name in BUILT_IN
+    assert one.name == name
+    assert one.summary
+    assert issubclass(one.parameters, Parameters)
+
+
+def test_unknown_gate_suggests_the_nearest():
+    with pytest.raises(UsageError, match="no gate 'bonud'") as caught:
+        gate("bonud")
+    assert caught.value.hint == "did you mean 'bound'?"
+
+

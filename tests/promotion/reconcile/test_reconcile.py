@@ -1,0 +1,283 @@
+"""Reconcile against a real server and a real repository: what it applies, records, refuses and survives."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from promotion.domain import ChangeKind, Operation
+from promotion.errors import Conflict, Exit, JournalError, Unavailable, UsageError
+from promotion.journal import EntryKind
+from promotion.reconcile import Options, Refused
+from tests.promotion.reconcile.conftest import NAMING, Scene
+
+Served = Callable[[int], Scene]
+
+
+class Flaky:
+    """A real registry whose writes go wrong as told: ``lost`` are sent and then reported as unknown, ``dead`` raise before."""
+
+    def __init__(self, registry: Any, *, lost: set[int] = frozenset(), dead: int | None = None) -> None:  # type: ignore[assignment]
+        self._registry, self._lost, self._dead, self.count = registry, lost, dead, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._registry, name)
+
+    def apply(self, operation: Operation) -> None:
+        self.count += 1
+        if self._dead is not None and self.count >= self._dead:
+            raise KeyboardInterrupt
+        self._registry.apply(operation)
+        if self.count in self._lost:
+            raise Unavailable("the answer did not arrive")
+
+
+def test_a_promotion_is_applied_by_stage_and_alias_and_recorded(served: Served) -> None:
+    scene = served(1)
+    commit = scene.declare(staging=1, production="none", subject="Try it")
+    outcome = scene.reconcile()
+    assert outcome.exit_code is Exit.DONE
+    shown = scene.shown()
+    assert (shown["stages"], shown["aliases"]) == ({1: "Staging"}, {"staging": "1"})
+    state = scene.workspace().journal.read()
+    assert state.entry is not None
+    assert (state.entry.kind, state.entry.commit, state.entry.subject, state.entry.author) == (EntryKind.OUTCOME, commit, "Try it", "Ada <ada@example.org>")
+    assert shown["tags"]["promotion.journal"] == f"{state.root}/{state.head}"
+    memory = state.applied(scene.name)
+    assert memory is not None
+    assert memory.bindings["staging"].bound is not None
+    assert memory.bindings["staging"].bound.digest == scene.workspace().registry.artifact(scene.name, 1).digest
+
+
+def test_a_second_reconcile_of_the_same_commit_writes_nothing(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging=1)
+    scene.reconcile()
+    before = (scene.shown(), scene.journal())
+    outcome = scene.reconcile()
+    assert (outcome.entry, outcome.written, outcome.exit_code) == (None, (), Exit.DONE)
+    assert (scene.shown(), scene.journal()) == before
+
+
+def test_a_commit_that_changes_nothing_is_recorded_without_a_write(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging=1)
+    scene.reconcile()
+    before = scene.shown()
+    commit = scene.commit("unrelated")
+    assert scene.reconcile().written == ()
+    assert scene.workspace().journal.read().recorded == commit
+    assert scene.shown()["updated"] == before["updated"]
+
+
+def test_the_replaced_version_is_archived_and_a_revert_brings_it_back(served: Served) -> None:
+    scene = served(2)
+    scene.declare(production=1)
+    scene.reconcile()
+    scene.declare(production=2)
+    assert [one.change.kind for one in scene.reconcile().done] == [ChangeKind.PROMOTE]
+    assert scene.shown()["stages"] == {1: "Archived", 2: "Production"}
+    scene.git("revert", "--no-edit", "HEAD")
+    assert [one.change.kind for one in scene.reconcile().done] == [ChangeKind.ROLLBACK]
+    assert scene.shown()["stages"] == {1: "Production", 2: "Archived"}
+    scene.git("revert", "--no-edit", "HEAD")
+    assert [one.change.kind for one in scene.reconcile().done] == [ChangeKind.PROMOTE], "a revert of a revert is judged like a promotion"
+
+
+def test_a_hand_made_move_is_healed_under_the_same_commit(served: Served) -> None:
+    scene = served(2)
+    scene.declare(production=1)
+    scene.reconcile()
+    scene.move(2, "Production")
+    assert [one.change.kind for one in scene.reconcile().done] == [ChangeKind.HEAL]
+    assert scene.shown()["stages"] == {1: "Production", 2: "Archived"}
+
+
+def test_a_refused_model_stays_as_it_was_and_is_healed_to_that(served: Served) -> None:
+    scene = served(2)
+    scene.declare(production=1)
+    scene.reconcile()
+    applied = scene.journal("promotion-journal:applied")
+    scene.rule("production", NAMING + "  - gate: staging_first\n")
+    scene.declare(production=2)
+    scene.move(2, "Production")
+    outcome = scene.reconcile()
+    assert outcome.exit_code is Exit.FAILED
+    assert [one.change.after for one in outcome.refused] == [2]
+    assert scene.shown()["stages"][1] == "Production", "healing restores what was applied last, never what was refused"
+    assert scene.journal("promotion-journal:applied") == applied
+    state = scene.workspace().journal.read()
+    assert state.entry is not None
+    assert [(one.environment, one.version) for one in state.entry.refusals] == [("production", 2)]
+    head = scene.journal()
+    assert scene.reconcile().exit_code is Exit.FAILED
+    assert scene.journal() == head, "the same refusal is written once"
+
+
+def test_a_version_that_does_not_exist_leaves_its_model_alone(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging=7)
+    outcome = scene.reconcile()
+    assert outcome.exit_code is Exit.USAGE
+    assert [problem.rule for problem in outcome.decision.plan.problems] == ["no-such-version"]
+    assert scene.shown()["stages"] == {1: "None"}
+
+
+def test_a_lost_answer_is_read_back_and_not_sent_twice(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging=1)
+    flaky = Flaky(scene.workspace().registry, lost={1})
+    outcome = scene.reconcile(registry=flaky)
+    assert outcome.exit_code is Exit.DONE
+    assert flaky.count == 2, "the stage arrived, so only the alias is written after the read-back"
+
+
+@pytest.mark.parametrize("write", [1, 2, 3, 4])
+def test_killed_at_any_write_the_next_run_completes_it(served: Served, write: int) -> None:
+    scene = served(3)
+    scene.declare(staging=2, production=1)
+    scene.reconcile()
+    scene.declare(staging=3, production=2)
+    with pytest.raises(KeyboardInterrupt):
+        scene.reconcile(registry=Flaky(scene.workspace().registry, dead=write))
+    with pytest.raises(Conflict, match="holds the lock"):
+        scene.reconcile()
+    later = datetime.now(UTC) + timedelta(minutes=10)
+    outcome = scene.reconcile(now=lambda: later)
+    assert outcome.takes_over is not None
+    assert scene.shown()["stages"] == {1: "Archived", 2: "Production", 3: "Staging"}
+    assert tuple(scene.workspace().journal.verify()) == ()
+    assert scene.reconcile(now=lambda: later).entry is None
+
+
+def test_the_owner_stops_at_its_deadline(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging=1)
+    times = iter([datetime.now(UTC)] * 4)
+    late = datetime.now(UTC) + timedelta(hours=1)
+    with pytest.raises(Conflict, match="lease ran out"):
+        scene.reconcile(now=lambda: next(times, late))
+    assert scene.shown()["stages"] == {1: "None"}
+
+
+def test_somebody_who_moves_the_stage_meanwhile_is_repaired_in_the_same_run(served: Served) -> None:
+    scene = served(2)
+    scene.declare(production=1)
+
+    class Meddled(Flaky):
+        def apply(self, operation: Operation) -> None:
+            super().apply(operation)
+            if self.count == 1:
+                scene.move(2, "Production")
+
+    scene.reconcile(registry=Meddled(scene.workspace().registry))
+    assert scene.shown()["stages"] == {1: "Production", 2: "Archived"}
+
+
+def test_older_and_diverged_commits_are_refused(served: Served) -> None:
+    scene = served(2)
+    first = scene.declare(staging=1)
+    scene.declare(staging=2)
+    scene.reconcile()
+    scene.git("checkout", "-q", first)
+    with pytest.raises(Conflict, match="is older than"):
+        scene.reconcile()
+    scene.declare(staging=1, subject="beside")
+    with pytest.raises(Conflict, match="does not descend from"):
+        scene.reconcile()
+    outcome = scene.reconcile(Options(allow_older=True))
+    assert outcome.exit_code is Exit.DONE
+
+
+def test_uncommitted_changes_are_not_applied(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging="none")
+    scene.declare(staging=1, commit=False)
+    with pytest.raises(UsageError, match="differ from commit"):
+        scene.reconcile()
+
+
+def test_only_the_newest_commit_of_the_remote_is_applied(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging=1)
+    origin = scene.folder.parent / "origin.git"
+    scene.git("init", "-q", "--bare", "-b", "main", str(origin))
+    scene.git("remote", "add", "origin", str(origin))
+    scene.git("push", "-q", "origin", "main")
+    scene.commit("not pushed")
+    with pytest.raises(Conflict, match="this checkout is at"):
+        scene.reconcile()
+    scene.git("push", "-q", "origin", "main")
+    assert scene.reconcile().exit_code is Exit.DONE
+    assert scene.git("--git-dir", str(origin), "rev-parse", "promotion-journal")
+
+
+def test_two_at_once_one_wins_and_the_other_says_who(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging=1)
+    barrier = threading.Barrier(2)
+
+    class Waiting(Flaky):
+        def observe(self, names: Any) -> Any:
+            found = self._registry.observe(names)
+            if not self.count:
+                self.count = 1
+                barrier.wait(timeout=30)
+            return found
+
+    results: list[object] = []
+
+    def run() -> None:
+        try:
+            results.append(scene.reconcile(registry=Waiting(scene.workspace().registry)).exit_code)
+        except Conflict as error:
+            results.append(error.message)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(type, results), key=str) == [Exit, str]
+    assert any(isinstance(one, str) and "Ada" in one for one in results)
+
+
+def test_a_journal_that_was_cut_or_is_another_one_is_refused(served: Served) -> None:
+    scene = served(2)
+    scene.declare(staging=1)
+    scene.reconcile()
+    first = scene.journal()
+    assert first is not None
+    scene.declare(staging=2)
+    scene.reconcile()
+    scene.git("update-ref", "refs/heads/promotion-journal", first)
+    with pytest.raises(JournalError, match="was cut"):
+        scene.reconcile()
+    scene.git("update-ref", "-d", "refs/heads/promotion-journal")
+    with pytest.raises(JournalError, match="belongs to another journal"):
+        scene.reconcile()
+
+
+def test_too_many_changes_at_once_are_refused_until_a_person_allows_them(served: Served) -> None:
+    scene = served(1)
+    text = "version: 1\nlimits:\n  max_changes: 1\nmodels:\n  {0}:\n    staging:\n      use: 1\n    production:\n      use: 1\n".format(scene.name)
+    (scene.folder / "environments.yaml").write_text(text)
+    scene.commit("both at once")
+    with pytest.raises(Refused, match="2 changes, where at most 1"):
+        scene.reconcile()
+    assert scene.reconcile(Options(max_changes=2)).exit_code is Exit.DONE
+
+
+def test_a_plan_that_was_agreed_is_applied_and_another_one_is_not(served: Served) -> None:
+    scene = served(2)
+    scene.declare(staging=1)
+    agreed = scene.reconcile(Options(dry_run=True)).decision.plan.digest
+    scene.declare(staging=2)
+    with pytest.raises(Conflict, match="was agreed"):
+        scene.reconcile(Options(agreed=agreed))
+    scene.declare(staging=1)
+    assert scene.reconcile(Options(agreed=agreed)).exit_code is Exit.DONE
