@@ -142,11 +142,10 @@ class _Tail:
 
 def _watch(child: subprocess.Popen[bytes], limits: Limits) -> str | None:
     """Wait for the end; the reason when it has to be stopped before."""
-    deadline = time.monotonic() + limits.seconds
-    while True:
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(_POLL)
-            return None
+    deadline, pause = time.monotonic() + limits.seconds, 0.002
+    while not _ended(child):
+        time.sleep(pause)
+        pause = min(2 * pause, _POLL)
         if time.monotonic() >= deadline:
             return f"it took longer than {limits.seconds:g} s"
         tree = _tree(child.pid)
@@ -154,6 +153,14 @@ def _watch(child: subprocess.Popen[bytes], limits: Limits) -> str | None:
             return f"it started more than {_MOST_PROCESSES} processes"
         if sum(map(_resident, tree)) > limits.memory and sum(map(_proportional, tree)) > limits.memory:
             return f"it used more than {limits.memory / 2**20:.0f} MiB of memory"
+    return None
+
+
+def _ended(child: subprocess.Popen[bytes]) -> bool:
+    """Whether the child ended, without collecting it: until then nobody else gets its number, so the right ones are killed."""
+    if not hasattr(os, "waitid"):
+        return child.poll() is not None
+    return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _end(child: subprocess.Popen[bytes], mark: str) -> None:

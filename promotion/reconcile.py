@@ -54,6 +54,15 @@ class Options:
     margin: float = 15.0
 
 
+def exit_of(decision: Decision) -> Exit:
+    """ERRORED (also for inconclusive) or FAILED, the worst wins; USAGE for a declaration that cannot be fulfilled."""
+    if decision.status in {Status.ERRORED, Status.INCONCLUSIVE}:
+        return Exit.ERRORED
+    if decision.status is Status.FAILED:
+        return Exit.FAILED
+    return Exit.USAGE if decision.plan.problems else Exit.DONE
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What reconcile did, change by change. ``entry`` is the journal's commit, None when nothing had to be recorded."""
@@ -71,13 +80,8 @@ class Outcome:
 
     @property
     def exit_code(self) -> Exit:
-        """ERRORED or FAILED when a model was refused (the worst wins), USAGE for a declaration that cannot be fulfilled."""
-        statuses = {one.status for one in self.refused}
-        if statuses & {Status.ERRORED, Status.INCONCLUSIVE}:
-            return Exit.ERRORED
-        if self.refused:
-            return Exit.FAILED
-        return Exit.USAGE if self.decision.plan.problems else Exit.DONE
+        """What the process ends with: whatever was applied, a refused model makes it red."""
+        return exit_of(self.decision)
 
 
 def reconcile(workspace: Workspace, options: Options) -> Outcome:

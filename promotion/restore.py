@@ -65,9 +65,8 @@ def rollback(workspace: Workspace, options: Options, name: str, environment: str
         return Restored(name, environment, before, to, outcome, None, None, pushed=False)
     text = returning.message(name, environment, before, to, reason=reason, entry=outcome.entry)
     written = _commit(workspace, declared, to, text)
-    if written and push and options.remote is not None:
-        workspace.git.push_branch(options.remote, written, options.branch)
-    return Restored(name, environment, before, to, outcome, held, written, pushed=bool(written and push and options.remote))
+    pushed = _push(workspace, options, written, commit.sha) if written and push else False
+    return Restored(name, environment, before, to, outcome, held, written, pushed=pushed)
 
 
 def change_hold(
@@ -107,6 +106,19 @@ def change_hold(
         takes_over=None,
     )
     return journal.append(state, entry, holds={ref.name: kept}).head or ""
+
+
+def _push(workspace: Workspace, options: Options, commit: str, expected: str) -> bool:
+    """Push the commit to main where it still stands where it stood. Raises Conflict when somebody else pushed meanwhile."""
+    if options.remote is None:
+        return False
+    answer = workspace.git.push(options.remote, commit, f"refs/heads/{options.branch}", expected=expected)
+    if not answer.accepted:
+        raise Conflict(
+            f"the registry is back, but {options.remote} does not take commit {commit[:12]}: {answer.reason}",
+            hint=f"git pull --rebase {options.remote} {options.branch} && git push, or open a pull request with it",
+        )
+    return True
 
 
 def _registry_first(workspace: Workspace, options: Options, found: Survey, held: Hold | None) -> Outcome:

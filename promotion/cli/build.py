@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,10 +101,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def report(shared: Shared):  # noqa: ANN201 - a local function
+def report(shared: Shared) -> Callable[[str], None]:
     """Progress on stderr: always on a terminal, elsewhere with -v."""
-    stream = click.get_text_stream("stderr")
-    wanted = shared.verbose > 0 or stream.isatty()
+    wanted = shared.verbose > 0 or sys.stderr.isatty()
 
     def tell(line: str) -> None:
         if wanted:

@@ -43,23 +43,27 @@ def plan(options: Shared, base: str | None, out: Path | None, detailed_exitcode:
 @click.command(cls=Command)
 @shared
 @click.argument("version", metavar="NAME/VERSION")
-@click.option("--environment", metavar="E", help="Judge it by the bounds of this environment too.", hidden=True)
-def evaluate(options: Shared, version: str, environment: str | None) -> int:  # noqa: ARG001 - a later part judges here
+def evaluate(options: Shared, version: str) -> int:
     """Measure one version on the pinned data of every evaluation that matches it; keep and print the evidence."""
     from promotion.domain import ModelVersionRef
-    from promotion.evaluate import measure_all
+    from promotion.evaluate import evaluate as measure
+    from promotion.evidence import FolderEvidence
     from promotion.repository import working
 
     try:
         ref = ModelVersionRef.parse(version)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    workspace = build.workspace(options)
-    policies = working(workspace.git, workspace.layout).policies
-    if not policies.evaluations_for(ref.name):
-        raise UsageError(f"no evaluation measures {ref.name!r}", hint=f"add one that matches it to {workspace.layout.policies}/evaluations.yaml")
-    measured = measure_all(workspace, ref, policies)
-    show(options, "evidence", ref, measured)
+    repository, layout = build.git(options), build.layout(options)
+    evaluations = working(repository, layout).policies.evaluations_for(ref.name)
+    if not evaluations:
+        raise UsageError(f"no evaluation measures {ref.name!r}", hint=f"add one that matches it to {layout.policies}/evaluations.yaml")
+    registry, by = build.registry(options), build.by(repository)
+    measured = tuple(measure(registry, ref, evaluation, repository.root, by=by, now=build.now) for evaluation in evaluations)
+    if options.evidence is not None:
+        for evidence in measured:
+            FolderEvidence(options.evidence).put(evidence)
+    show(options, "evidence", measured)
     return Exit.DONE
 
 
@@ -73,7 +77,7 @@ def gate(options: Shared, base: str | None, agreed: Path | None, model: str | No
 
     In a pull request this is advice to the author; the decision falls when the commit is reconciled.
     """
-    from promotion.reconcile import check_agreed
+    from promotion.reconcile import check_agreed, exit_of
     from promotion.repository import working
     from promotion.survey import judge, survey, unchanged
 

@@ -85,7 +85,7 @@ class History(Objects):
     def dirty(self, paths: Sequence[str]) -> tuple[str, ...]:
         """The files under these paths that differ from HEAD, in the index or the working tree, or are not tracked; sorted."""
         answer = self.run("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", *paths)
-        return tuple(sorted(row[3:] for row in answer.out.decode("utf-8", "surrogateescape").split("\0")[:-1]))
+        return tuple(sorted({row[3:] for row in answer.out.decode("utf-8", "surrogateescape").split("\0")[:-1]}))
 
     def commit_file(self, paths: Sequence[str], message: str, trailers: Sequence[tuple[str, str]] = ()) -> str:
         """Commit these files as they are in the working tree, and nothing else that may be staged; returns the commit.

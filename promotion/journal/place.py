@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from promotion.git import Git
 
 _PUSHES = 3
+_ALL = 2**31 - 2
+"""A depth that reaches every first entry. The next number is special to git: it would make main complete as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Place:
     def complete(self) -> None:
         """Fetch all of the branch where a clone with a depth cut it off; main stays as shallow as it is. Raises Unavailable."""
         if self._remote is not None:
-            self._git.fetch(self._remote, "--depth=2147483647", f"+{self._local}:{self._fetched}")
+            self._git.fetch(self._remote, f"--depth={_ALL}", f"+{self._local}:{self._fetched}")
 
     def known(self) -> Found:
         """The branch as this clone knows it, without asking anybody."""

@@ -112,7 +112,7 @@ def lineage(name: str, chain: Lineage) -> str:
 def verified(state: State, faults: Sequence[Fault], *, entries: int) -> str:
     """What verifying the journal found."""
     if faults:
-        return "\n".join([f"{fault.sha[:12]}  {fault.reason}" for fault in faults] + [f"{_count(len(faults), 'fault')} in {_count(entries, 'entry')}"])
+        return "\n".join([str(fault) for fault in faults] + [f"{_count(len(faults), 'fault')} in {_count(entries, 'entry')}"])
     kept = "every one is signed by an allowed signer" if state.signed else "UNSIGNED"
     return f"{_count(entries, 'entry')}, {kept}; head {(state.head or 'none')[:12]}"
 
@@ -142,7 +142,7 @@ def bound(one: Bound | None) -> str:
 
 def _entry(recorded: Recorded) -> str:
     entry = recorded.entry
-    signer = f", signed by {recorded.signer}" if getattr(recorded, "signer", None) else ""
+
     lines = [
         f"{moment(entry.at)}  {entry.kind:<8} {recorded.sha[:12]}  by {entry.by}{signer}",
         f"    commit   {entry.commit[:12]}  {entry.subject}  ({entry.author})",

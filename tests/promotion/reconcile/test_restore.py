@@ -1,0 +1,93 @@
+"""Rollback by command, holds, and drift against what was applied last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from promotion.cli import build
+from promotion.domain import ChangeKind
+from promotion.drift import find, heal
+from promotion.errors import Exit, UsageError
+from promotion.reconcile import Options
+from promotion.repository import working
+from promotion.restore import change_hold, rollback
+from tests.promotion.reconcile.conftest import Scene
+
+Served = Callable[[int], Scene]
+
+
+def promoted_twice(scene: Scene) -> None:
+    for version in (1, 2):
+        scene.declare(production=version)
+        scene.reconcile()
+
+
+def test_rollback_brings_the_registry_back_holds_the_digest_and_commits_the_revert(served: Served) -> None:
+    scene = served(2)
+    promoted_twice(scene)
+    result = rollback(scene.workspace(), Options(), scene.name, "production", reason="alarms", push=False)
+    assert scene.shown()["stages"] == {1: "Production", 2: "Archived"}
+    assert (result.to.version, result.hold.version if result.hold else None) == (1, 2)
+    message = scene.git("log", "-1", "--format=%B")
+    assert message.startswith(f"Roll back {scene.name} production: 2 to 1\n\nalarms\n")
+    assert scene.git("log", "-1", "--format=%(trailers:key=Promotion-Journal,valueonly)").strip() == result.outcome.entry
+    assert "use: 1" in (scene.folder / "environments.yaml").read_text()
+    assert scene.reconcile().exit_code is Exit.DONE, "the commit only says what the registry shows already"
+    memory = scene.workspace().journal.read().applied(scene.name)
+    assert memory is not None
+    assert memory.bindings["production"].unverified
+
+
+def test_what_is_on_hold_is_refused_until_it_is_released(served: Served) -> None:
+    scene = served(2)
+    promoted_twice(scene)
+    result = rollback(scene.workspace(), Options(), scene.name, "production", reason="alarms", push=False)
+    assert result.hold is not None
+    scene.declare(production=2)
+    outcome = scene.reconcile()
+    assert outcome.exit_code is Exit.FAILED
+    assert [verdict.gate for one in outcome.refused for verdict in one.verdicts if verdict.status.blocks] == ["hold"]
+    repository = build.git(build.Shared(directory=scene.folder))
+    journal = build.journal(repository, build.Shared(directory=scene.folder))
+    held = f"{scene.name}/2@sha256:{result.hold.digest}"
+    change_hold(journal, "Ben", build.now(), "release", held, "production", "it was the data")
+    assert scene.reconcile().exit_code is Exit.DONE
+    assert scene.shown()["stages"][2] == "Production"
+    with pytest.raises(UsageError, match="is not on hold"):
+        change_hold(journal, "Ben", build.now(), "release", held, "production", "again")
+
+
+def test_rollback_without_a_predecessor_says_so_and_changes_nothing(served: Served) -> None:
+    scene = served(1)
+    scene.declare(production=1)
+    scene.reconcile()
+    before = (scene.shown(), scene.journal(), scene.journal("HEAD"))
+    with pytest.raises(UsageError, match="no predecessor to return to"):
+        rollback(scene.workspace(), Options(), scene.name, "production", reason="alarms", push=False)
+    assert (scene.shown(), scene.journal(), scene.journal("HEAD")) == before
+
+
+def test_rollback_leaves_what_is_pending_in_the_file_pending(served: Served) -> None:
+    scene = served(3)
+    promoted_twice(scene)
+    scene.declare(staging=3, production=2)
+    rollback(scene.workspace(), Options(), scene.name, "production", reason="alarms", push=False)
+    assert scene.shown()["stages"] == {1: "Production", 2: "Archived", 3: "None"}
+    assert [(one.change.environment, one.change.kind) for one in scene.reconcile().done] == [("staging", ChangeKind.PROMOTE)]
+
+
+def test_drift_is_measured_against_what_was_applied_and_healed_to_that(served: Served) -> None:
+    scene = served(2)
+    scene.declare(production=1)
+    scene.reconcile()
+    scene.declare(production=2)
+    workspace = scene.workspace()
+    declaration = working(workspace.git, workspace.layout)
+    assert find(workspace, declaration).plan.changes == (), "a pending promotion is not drift"
+    scene.move(1, "Archived")
+    assert [change.kind for change in find(workspace, declaration).plan.changes] == [ChangeKind.HEAL]
+    assert heal(workspace, Options(), declaration).exit_code is Exit.DONE
+    assert scene.shown()["stages"] == {1: "Production", 2: "None"}
+    assert workspace.journal.read().recorded == scene.git("rev-parse", "HEAD~1")
