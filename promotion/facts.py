@@ -7,7 +7,6 @@ only when a version is both healed and promoted, and needs measuring for that).
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,16 +19,12 @@ from promotion.domain import Change, ChangeKind, ModelVersionRef
 from promotion.errors import PromotionError
 from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
 from promotion.gates.interface import Facts, Format, Lineage, Measured, Unknown
+from promotion.lineage import trace
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedModel, Observed, ObservedVersion
     from promotion.policies import Evaluation, Policies
     from promotion.registry.interface import Artifact, Registry, Run
-
-LINKS = ("data_version", "data_digest", "git_commit")
-"""Tags that version and run must both have, with the same values."""
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_UNFINISHED = frozenset({"FAILED", "KILLED"})
 
 T = TypeVar("T")
 
@@ -150,29 +145,9 @@ class Collector:
         return self._runs[run_id]
 
     def _lineage(self, version: ObservedVersion, run: Run | Unknown | None) -> Lineage | Unknown:
-        tags, run_id = version.tags, version.identity.run_id
-        if isinstance(run, Unknown) and run_id:
+        if isinstance(run, Unknown) and version.identity.run_id:
             return run
-        breaks = [f"the version has no tag {name}" for name in (*LINKS, "run_id") if not tags.get(name)]
-        if tags.get("run_id") and tags["run_id"] != run_id:
-            breaks.append(f"the tag run_id says {tags['run_id']}, the registry {run_id or 'none'}")
-        if not run_id:
-            breaks.append("the version was registered without a run")
-        elif run is None:
-            breaks.append(f"the run {run_id} does not exist")
-        elif not isinstance(run, Unknown):
-            breaks += _disagreements(tags, run)
-        commit = tags.get("git_commit")
-        if commit:
-            known = self._known(commit)
-            if isinstance(known, Unknown):
-                return known
-            breaks += [] if known else [f"the commit {commit[:64]} is not in this repository's history"]
-        return Lineage(tags.get("data_version"), tags.get("data_digest"), commit, run_id, tuple(breaks))
-
-    def _known(self, commit: str) -> bool | Unknown:
-        # Only a full hash: a branch or an option in its place would be read as such by git.
-        return _try(lambda: self.in_history(commit)) if _COMMIT.fullmatch(commit) else False
+        return _try(lambda: trace(version, None if isinstance(run, Unknown) else run, self.in_history))
 
     def _evidence(self, change: Change, known: _Bytes, position: int) -> Mapping[str, Measured | Unknown]:
         """Evidence by evaluation under one set of policies: found, or measured now."""
@@ -233,18 +208,6 @@ class Collector:
     def _keep(self, evidence: Evidence) -> Measured:
         self.statements[evidence.digest] = evidence.to_bytes()
         return Measured(evidence.digest, evidence.figures, evidence.counts.rows, evidence.finished)
-
-
-def _disagreements(tags: Mapping[str, str], run: Run) -> list[str]:
-    """Where a run and the version that was made from it do not say the same."""
-    breaks = [f"the run ended as {run.status}"] if run.status in _UNFINISHED else []
-    for name in LINKS:
-        said = run.tags.get(name, run.params.get(name))
-        if said is None:
-            breaks.append(f"the run does not say its {name}")
-        elif tags.get(name) and tags[name] != said:
-            breaks.append(f"{name} is {tags[name]} of the version, {said} of its run")
-    return breaks
 
 
 def _try(ask: Callable[[], T]) -> T | Unknown:

@@ -47,6 +47,17 @@ def colour(shared: Shared, stream: object = None) -> bool:
     return "NO_COLOR" not in os.environ and bool(getattr(stream or sys.stdout, "isatty", bool)())
 
 
+def in_workflow() -> bool:
+    """Whether a step of a workflow runs this, so that marks on lines are read."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def say(lines: Sequence[str]) -> None:
+    """Print lines on stderr."""
+    for line in lines:
+        click.echo(line, err=True)
+
+
 def _show(error: PromotionError, shared: Shared) -> None:
     if shared.format == "json":
         from promotion.render import json as rendering
@@ -55,7 +66,16 @@ def _show(error: PromotionError, shared: Shared) -> None:
         return
     from promotion.render.problem import render_error
 
-    click.echo(render_error(error, colour=colour(shared, sys.stderr)), err=True)
+    if shared.format == "markdown":  # a page, such as a job's summary, must not be empty because something failed
+        from promotion.render import markdown
+
+        click.echo(markdown.error(error))
+    text = render_error(error)
+    click.echo(text if colour(shared, sys.stderr) else click.unstyle(text), err=True, color=True)
+    if in_workflow():
+        from promotion.render import marks
+
+        say(marks.error(error))
 
 
 def _told(arguments: Sequence[str]) -> Shared:

@@ -34,7 +34,7 @@ def plan(options: Shared, base: str | None, out: Path | None, detailed_exitcode:
         from promotion.render.json import plan as as_json
 
         out.write_text(as_json(found.plan) + "\n", encoding="utf-8")
-    show(options, "plan", found.plan, signed=found.state.signed)
+    show(options, "plan", found.plan, signed=found.state.signed or found.state.head is None)
     if found.plan.problems:
         return Exit.USAGE
     return Exit.PENDING if detailed_exitcode and found.plan.changes else Exit.DONE
@@ -90,7 +90,7 @@ def gate(options: Shared, base: str | None, agreed: Path | None, model: str | No
     found = survey(workspace, declaration, base=base)
     check_agreed(found.plan, read_agreed(agreed))
     judgement = judge(workspace, found, commit=repository.resolve("HEAD"), measure=True, model=model)
-    show(options, "decision", judgement.decision, signed=found.state.signed)
+    show(options, "decision", judgement.decision, signed=found.state.signed or found.state.head is None)
     return exit_of(judgement.decision)
 
 

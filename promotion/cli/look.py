@@ -55,11 +55,14 @@ def drift(options: Shared, heal: bool) -> int:  # noqa: FBT001 - click's value
 @click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N entries.")
 def history(options: Shared, name: str | None, moment: str | None, limit: int | None) -> int:
     """Who changed what, when, why and on which evidence, from the journal; --at tells what was where at a time."""
+    from promotion.journal import EntryKind
+
     repository = build.git(options)
     journal = build.journal(repository, options)
     if moment is None:
         state = journal.read()
-        show(options, "history", tuple(journal.entries(model=name, limit=limit)), signed=state.signed)
+        entries = tuple(one for one in journal.entries(model=name, limit=limit) if one.entry.kind is not EntryKind.INTENT or one.sha == state.head)
+        show(options, "history", entries, signers=journal.signers(entries) if state.signed else {}, signed=state.signed or state.head is None)
         return Exit.DONE
     at = _time(moment)
     journal.read()
@@ -75,13 +78,20 @@ def history(options: Shared, name: str | None, moment: str | None, limit: int | 
 def lineage(options: Shared, version: str) -> int:
     """Walk from a version back to its run, its commit and its data; exit 4 when a link of the chain is missing."""
     from promotion.domain import ModelVersionRef
-    from promotion.lineage import walk
+    from promotion.lineage import trace
+    from promotion.survey import in_history
 
     try:
         ref = ModelVersionRef.parse(version)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    chain = walk(build.registry(options), build.git(options), ref)
+    registry, repository = build.registry(options), build.git(options)
+    model = registry.model(ref.name)
+    found = model.versions.get(ref.version) if model else None
+    if found is None:
+        raise UsageError(f"the registry has no {ref.name}/{ref.version}", hint="promotion status shows the models that are declared")
+    run = registry.run(found.identity.run_id) if found.identity.run_id else None
+    chain = trace(found, run, lambda sha: in_history(repository, sha, "HEAD"))
     show(options, "lineage", ref, chain)
     return Exit.FAILED if chain.breaks else Exit.DONE
 
@@ -94,9 +104,9 @@ def journal(options: Shared, action: str) -> int:  # noqa: ARG001 - the one acti
     repository = build.git(options)
     branch = build.journal(repository, options)
     state = branch.read()
-    problems = tuple(branch.verify())
-    show(options, "verified", state, problems)
-    return Exit.CONFLICT if problems else Exit.DONE
+    faults = branch.verify()
+    show(options, "verified", state, faults, entries=sum(1 for _ in repository.first_parents(state.head)) if state.head else 0)
+    return Exit.CONFLICT if faults else Exit.DONE
 
 
 def _time(text: str) -> datetime:

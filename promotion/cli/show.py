@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from promotion.cli.ending import colour
+from promotion.cli.ending import colour, in_workflow, say
 from promotion.cli.options import Shared
 
 
@@ -16,6 +16,8 @@ def show(options: Shared, view: str, *values: Any, **facts: Any) -> None:  # noq
     form = options.format or "text"
     renderer = importlib.import_module(f"promotion.render.{form}")
     text = getattr(renderer, view)(*values, **facts)
-    if form == "text" and not colour(options):
-        text = click.unstyle(text)
-    click.echo(text)
+    click.echo(text if colour(options) else click.unstyle(text), color=True)
+    if in_workflow():
+        from promotion.render import marks
+
+        say(marks.view(view, *values))

@@ -139,7 +139,7 @@ class Objects(Command):
         scratch = f"refs/promotion/scratch/{uuid4().hex}"
         stream = bytearray(f"commit {scratch}\ncommitter x <x> 0 +0000\ndata 0\n".encode())
         if base is not None:
-            stream += f"from {self.resolve(base)}\n".encode()
+            stream += f"from {checked(base)}\n".encode()
         for path, content in changes.items():
             name = _quoted(path)
             if content is None:

@@ -47,7 +47,7 @@ def check_signatures(git: Git, trust: Trust, chain: Sequence[Link], before: Link
     pairs = [(link, prior) for link, prior in zip(chain, (before, *chain), strict=False) if link.entry and (prior is None or prior.entry)]
     entries = [link.entry for link in (before, *chain) if link is not None and link.entry is not None]
     trust.preload({commit for entry in entries for commit in (entry.commit, entry.recorded) if commit is not None})
-    judged = [(link, prior, _signers(trust, link, prior)) for link, prior in pairs]
+    judged = [(link, prior, trust.of(link.sound, prior)) for link, prior in pairs]
     groups: dict[bytes, list[str]] = defaultdict(list)
     for link, _, signers in judged:
         if signers is not None and link.signed:
@@ -69,10 +69,6 @@ def audit(git: Git, trust: Trust, head: str, *, since: str | None = None) -> tup
     faults = [*_chain_faults(chain, before), *_signature_faults(git, trust, chain, before), *tree_faults(git, chain, Fault)]
     order = {link.sha: index for index, link in enumerate(chain)}
     return tuple(sorted(faults, key=lambda fault: order[fault.sha]))
-
-
-def _signers(trust: Trust, link: Link, before: Link | None) -> Signers | None:
-    return trust.of(link.sound, before, signed=link.signed or (before is not None and before.signed))
 
 
 def _chain_faults(chain: Sequence[Link], before: Link | None) -> Iterator[Fault]:
@@ -103,7 +99,7 @@ def _order_faults(link: Link, prior: Link) -> Iterator[Fault]:
 def _signature_faults(git: Git, trust: Trust, chain: Sequence[Link], before: Link | None) -> Iterator[Fault]:
     signed_before = before is not None and before.signed
     for one in check_signatures(git, trust, chain, before):
-        wrong = complaint(trust.path, one.signers, one.signature)
+        wrong = complaint(trust.path, one.signers, one.signature, signed=one.link.signed)
         if wrong is not None:
             yield Fault(one.link.sha, *wrong)
         elif signed_before and not one.link.signed:

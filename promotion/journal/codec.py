@@ -31,6 +31,14 @@ def file_name(model: str) -> str:
     return f"{name}.yaml"
 
 
+def evidence_folder(key: str) -> str:
+    """Where the statements with this key lie: one ``ls-tree``.
+
+    Two levels, for each entry writes anew every folder on its way: one folder of 10,000 keys is a megabyte each time.
+    """
+    return f"evidence/{key[:2]}/{key}"
+
+
 def encode_entry(entry: Entry, root: str | None) -> bytes:
     """``entry.json``. ``root`` is the journal's first commit, None in that one itself."""
     return canonical(

@@ -18,6 +18,7 @@ from promotion.journal.codec import (
     encode_applied,
     encode_entry,
     encode_holds,
+    evidence_folder,
     file_name,
 )
 from promotion.journal.fields import DIGEST, Malformed, moment
@@ -94,7 +95,7 @@ def _same(value: object, again: object) -> None:
 def _statement_path(statement: Statement) -> str:
     if DIGEST.fullmatch(statement.key) is None:
         raise Malformed(f"evidence has the key {statement.key!r:.60}")
-    return f"evidence/{statement.key}/{hashlib.sha256(statement.content).hexdigest()}.json"
+    return f"{evidence_folder(statement.key)}/{hashlib.sha256(statement.content).hexdigest()}.json"
 
 
 def _summary(entry: Entry) -> str:

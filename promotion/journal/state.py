@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from promotion.errors import JournalError
-from promotion.journal.codec import decode_applied, decode_holds, file_name
+from promotion.journal.codec import decode_applied, decode_holds, evidence_folder, file_name
 from promotion.journal.fields import DIGEST, Malformed
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class State:
         """The statements that were measured from the inputs with this key; those whose bytes do not fit their name are left out."""
         if DIGEST.fullmatch(key) is None:
             return ()
-        return tuple(content for path, content in self._files(f"evidence/{key}") if _fits(path, content))
+        return tuple(content for path, content in self._files(evidence_folder(key)) if _fits(path, content))
 
     def evidence(self, digest: str) -> bytes | None:
         """The statement with this digest; None when it is not kept, or its bytes are not what its name says."""

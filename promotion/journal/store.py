@@ -116,9 +116,12 @@ class Journal:
                     return state
         return None
 
-    def verify(self, *, since: str | None = None) -> tuple[Fault, ...]:
-        """Every fault of every entry this clone knows, oldest first; with ``since``, of those after that entry alone."""
-        found = self._place.known()
+    def verify(self, *, since: str | None = None, fetch: bool = True) -> tuple[Fault, ...]:
+        """Every fault of every entry, oldest first; with ``since``, of those after that entry alone.
+
+        Also where ``read`` refuses the newest entry. Raises Unavailable, and JournalError for a branch that was cut or replaced.
+        """
+        found = self._place.fetch() if fetch else self._place.known()
         return () if found.head is None else audit(self.git, self._trust(found.main), found.head, since=since)
 
     def signers(self, recorded: Iterable[Recorded]) -> dict[str, str]:
@@ -162,13 +165,16 @@ class Journal:
     def _signer(self, link: Link, before: Link | None, main: str | None) -> str | None:
         """The principal that signed an entry, None for one that need not be signed; raises JournalError for any other."""
         trust = self._trust(main)
-        signers = trust.of(link.sound, before, signed=link.signed or (before is not None and before.signed))
+        signers = trust.of(link.sound, before)
         signature = self.git.show_signer(link.sha, signers.content) if signers is not None and link.signed else None
         good = before.sha if before else None
         newest = f"the journal's newest entry {link.sha[:12]} ({_shown(link.sound)})"
-        if (wrong := complaint(self.signers_path, signers, signature)) is not None:
-            raise JournalError(f"{newest} does not verify: {wrong[1]}", hint=self._place.repair(good))
-        if signers is None and not link.signed and (older := self.git.signed(link.sha)):
+        if (wrong := complaint(self.signers_path, signers, signature, signed=link.signed)) is not None:
+            hint = self._place.repair(good)
+            if self.git.is_shallow():
+                hint = f"a shallow clone asks main's newest commit alone: git fetch --unshallow, then try again; if it stays: {hint}"
+            raise JournalError(f"{newest} does not verify: {wrong[1]}", hint=hint)
+        if signers is None and (older := self.git.signed(link.sha)):
             raise JournalError(
                 f"{newest} is not signed, although {older[0][:12]} before it is",
                 hint=f"{self._place.repair(older[0])}; if {self.signers_path} was removed from main, put it back",
@@ -178,7 +184,7 @@ class Journal:
     def _may_sign(self, state: State, entry: Entry) -> Signers | None:
         """The signers that the next entry is judged by; raises UsageError when it must be signed and there is no key."""
         before = links(self.git, (state.head,))[0] if state.head is not None else None
-        signers = self._trust(state.main).of(entry, before, signed=state.signed)
+        signers = self._trust(state.main).of(entry, before)
         if signers is not None and self.signing_key is None:
             raise UsageError(
                 f"the journal must be signed, as {self.signers_path} of commit {signers.commit[:12]} says, and there is no key",
@@ -191,7 +197,7 @@ class Journal:
         if signers is None:
             return None
         signature = self.git.show_signer(sha, signers.content)
-        if (wrong := complaint(self.signers_path, signers, signature)) is not None:
+        if (wrong := complaint(self.signers_path, signers, signature, signed=True)) is not None:
             raise UsageError(
                 f"this entry would not verify: {wrong[1]}",
                 hint="sign with an allowed key; a new one counts once the commit that adds it was recorded with an old one",

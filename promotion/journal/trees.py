@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from promotion.journal.audit import Fault
 
 T = TypeVar("T")
-_KNOWN = re.compile(r"(?P<folder>applied|holds)/[^/]+\.yaml|evidence/[0-9a-f]{64}/(?P<digest>[0-9a-f]{64})\.json")
+_KNOWN = re.compile(
+    r"(?P<folder>applied|holds)/[^/]+\.yaml"
+    r"|evidence/(?P<first>[0-9a-f]{2})/(?P=first)[0-9a-f]{62}/(?P<digest>[0-9a-f]{64})\.json"
+)
 _HOLDING = frozenset({EntryKind.HOLD, EntryKind.RELEASE, EntryKind.OUTCOME})
 
 

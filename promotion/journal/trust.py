@@ -57,16 +57,14 @@ class Trust:
             if tree is not None:
                 self._known[commit] = _named(file.content if file and file.kind == "blob" else None, commit)
 
-    def of(self, entry: Entry, before: Link | None, *, signed: bool) -> Signers | None:
-        """Who may sign ``entry``, which follows ``before``; None where nobody is named, so that it may be unsigned.
-
-        ``signed``: this entry or the one before it bears a signature, so that signers were named at some time.
-        """
-        first = entry.commit if before is None else before.sound.recorded or before.sound.commit
-        for commit in dict.fromkeys((first, entry.commit)):
-            if (found := self._at(commit)) is not None:
-                return found
-        return self._earlier(first) if signed else None
+    def of(self, entry: Entry, before: Link | None) -> Signers | None:
+        """Who may sign ``entry``, which follows ``before``; None where nobody is named, so that it must be unsigned."""
+        if before is None:
+            return self._at(entry.commit)
+        first = before.sound.recorded or before.sound.commit
+        if (found := self._at(first)) is not None:
+            return found
+        return (self._earlier(first) if before.signed else None) or self._at(entry.commit)
 
     def _at(self, commit: str) -> Signers | None:
         if commit not in self._known:
@@ -106,12 +104,14 @@ def descends(git: Git, old: str, new: str) -> bool:
         return False
 
 
-def complaint(path: str, signers: Signers | None, signature: Signature | None) -> tuple[str, str] | None:
+def complaint(path: str, signers: Signers | None, signature: Signature | None, *, signed: bool) -> tuple[str, str] | None:
     """What is wrong with an entry's signature: a short rule and a sentence; None when nothing is.
 
-    ``signature`` is None where the entry bears none.
+    ``signed``: it bears one; ``signature`` is what git says of it, judged by the signers.
     """
-    if signers is None or (signature is not None and signature.good):
+    if signers is None:
+        return ("foreign-key", f"it is signed, but at that time no {path} of main named who may sign") if signed else None
+    if signature is not None and signature.good:
         return None
     where = f"{path} of commit {signers.commit[:12]}"
     if signature is None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promotion.render.table import table
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedBinding, AppliedModel, Bound
+    from promotion.evidence import Evidence
     from promotion.gates.interface import Gate, Lineage
     from promotion.journal import Entry, Fault, Hold, Recorded, RecordedChange, State
     from promotion.reconcile import Outcome
@@ -76,9 +79,9 @@ def status(rows: Sequence[Row], state: State, *, lock: Entry | None) -> str:
     return "\n".join(lines)
 
 
-def history(entries: Iterable[Recorded], *, signed: bool) -> str:
-    """Entries of the journal, newest first: who, when, why, which evidence."""
-    blocks = [_entry(one) for one in entries]
+def history(entries: Iterable[Recorded], *, signers: Mapping[str, str], signed: bool) -> str:
+    """Entries of the journal, newest first: who, when, why, which evidence, signed by whom."""
+    blocks = [_entry(one, signers.get(one.sha)) for one in entries]
     if not blocks:
         return "the journal is empty: nothing was applied yet"
     return "\n\n".join([*blocks, *([] if signed else [UNSIGNED])])
@@ -125,9 +128,24 @@ def holds(found: Sequence[Hold]) -> str:
     return table(("version", "environment", "reason", "by"), cells)
 
 
-def gates(found: Sequence[Gate]) -> str:  # type: ignore[type-arg]
+def gates(found: Sequence[Gate[Any]]) -> str:
     """The gates, a line each."""
     return table(("gate", "what it checks"), [(one.name, one.summary) for one in found])
+
+
+def documentation(found: Gate[Any]) -> str:
+    """A gate's own documentation: the text at the top of its file."""
+    return f"{found.name}: {found.summary}\n\n{(inspect.getdoc(inspect.getmodule(type(found))) or '').strip()}"
+
+
+def evidence(measured: Sequence[Evidence]) -> str:
+    """Figures of each evaluation, and the statement's name."""
+    blocks = []
+    for one in measured:
+        figures = [(name, f"{value:.4f}" if math.isfinite(value) else "undefined") for name, value in one.figures.items()]
+        head = f"{one.subject} by {one.evaluation}: {one.counts.rows} rows of {one.dataset_path}, evidence {one.digest[:12]} ({one.isolation})"
+        blocks.append(f"{head}\n{table(('figure', 'measured'), figures)}")
+    return "\n\n".join(blocks)
 
 
 def moment(at: datetime) -> str:
@@ -140,11 +158,12 @@ def bound(one: Bound | None) -> str:
     return "none" if one is None else f"{one.version}@{one.digest[:12]}"
 
 
-def _entry(recorded: Recorded) -> str:
+def _entry(recorded: Recorded, signer: str | None) -> str:
     entry = recorded.entry
+    signed = f", signed by {signer}" if signer else ", UNSIGNED"
 
     lines = [
-        f"{moment(entry.at)}  {entry.kind:<8} {recorded.sha[:12]}  by {entry.by}{signer}",
+        f"{moment(entry.at)}  {entry.kind:<8} {recorded.sha[:12]}  by {entry.by}{signed}",
         f"    commit   {entry.commit[:12]}  {entry.subject}  ({entry.author})",
     ]
     lines += [f"    {_change(change)}" for change in entry.changes]

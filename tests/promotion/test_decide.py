@@ -19,10 +19,20 @@ from tests.promotion.gates.samples import DIGEST, NAME, OTHER, applied, binding,
 ENVIRONMENTS = ("staging", "production")
 
 
-def rule(gate: str = "bound", *, enforce: bool = True, environment: str = "production", models: tuple[str, ...] = ("*",), line: int = 1, **parameters) -> Rule:
+def rule(
+    gate: str = "bound",
+    *,
+    enforce: bool = True,
+    environment: str = "production",
+    models: tuple[str, ...] = ("*",),
+    line: int = 1,
+    **parameters,
+) -> Rule:
     if gate == "bound":
         parameters = {"metric": "f1", "min": 0.9, **parameters}
-    return Rule(gate, environment, models, GATES[gate].parameters.model_validate(parameters), enforce, Place("policies/production.yaml", line, 3))
+    return Rule(
+        gate, environment, models, GATES[gate].parameters.model_validate(parameters), enforce, Place("policies/production.yaml", line, 3)
+    )
 
 
 def policies(*rules: Rule) -> Policies:
@@ -48,7 +58,9 @@ def test_a_good_version_passes_with_its_digest_and_evidence():
     assert [one.gate for one in judged.verdicts] == ["digest", "hold", "formats", "policy", "bound"]
 
 
-@pytest.mark.parametrize("head", [policies(), policies(rule(environment="staging")), policies(rule(models=("ft-*",))), policies(rule(enforce=False))])
+@pytest.mark.parametrize(
+    "head", [policies(), policies(rule(environment="staging")), policies(rule(models=("ft-*",))), policies(rule(enforce=False))]
+)
 def test_nothing_that_judges_is_an_error(head):
     judged = judge(head)
     assert judged.status is Status.ERRORED
@@ -218,7 +230,7 @@ BOUNDS = st.builds(
 )
 SETS = st.lists(RULES | BOUNDS, max_size=6)
 FACTS = st.builds(
-    lambda **given: facts(**given),
+    facts,
     artifact=st.sampled_from([Artifact(DIGEST, ()), Artifact(OTHER, ()), Unknown("no answer")]),
     lineage=st.sampled_from([facts().lineage, Unknown("no answer")]),
     format=st.sampled_from([facts().format, Format("mlflow.pytorch", "pickle", ("x: a pickle",)), Unknown("damaged")]),

@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from promotion.figures import BINS, CountsError, document, figures, merge, parse
 
 LABELS = ("attack", "benign", "odd")
-GOOD = {
+GOOD: dict[str, Any] = {
     "schema": "promotion/counts/v1",
     "rows": 10,
     "seconds": 0.5,
@@ -30,7 +31,7 @@ def counted(rows):
     """What an evaluator would yield for rows of (true, predicted, bin of the score, router weight in 1024ths)."""
     confusion = [[0] * len(LABELS) for _ in LABELS]
     scores = {"positive": [0] * BINS, "negative": [0] * BINS}
-    classes = {}
+    classes: dict[str, dict[str, int]] = {}
     for true, predicted, score, _ in rows:
         confusion[LABELS.index(true)][LABELS.index(predicted)] += 1
         scores["positive" if true == "attack" else "negative"][score] += 1
@@ -62,7 +63,10 @@ def test_figures_agree_with_scikit_learn():
     from sklearn import metrics
 
     chance = random.Random(7)
-    rows = [(true, chance.choice(LABELS), chance.randrange(60 if true != "attack" else 100, BINS), 512) for true in chance.choices(LABELS, k=500)]
+    rows = [
+        (true, chance.choice(LABELS), chance.randrange(60 if true != "attack" else 100, BINS), 512)
+        for true in chance.choices(LABELS, k=500)
+    ]
     found = figures(parse(counted(rows)))
     true, predicted = [row[0] for row in rows], [row[1] for row in rows]
     attack, scores = [one == "attack" for one in true], [row[2] for row in rows]
@@ -97,7 +101,7 @@ def test_what_is_not_defined_is_nan():
 
 def spoilt(path, value):
     bad = copy.deepcopy(GOOD)
-    at = bad
+    at: Any = bad
     for step in path[:-1]:
         at = at[step]
     if value is ...:

@@ -46,7 +46,14 @@ def change(**given: Any) -> Change:
 
 
 def binding(bound: Bound | None, **given: Any) -> AppliedBinding:
-    values = {"previous": None, "identity": IDENTITY, "evidence": ("f" * 64,), "commit": "c" * 40, "at": NOW - timedelta(days=1), "by": "ci"}
+    values = {
+        "previous": None,
+        "identity": IDENTITY,
+        "evidence": ("f" * 64,),
+        "commit": "c" * 40,
+        "at": NOW - timedelta(days=1),
+        "by": "ci",
+    }
     return AppliedBinding(bound=bound, **{**values, **given})
 
 
@@ -65,7 +72,12 @@ def measured(rows: int = 4000, **figures: float) -> Measured:
 
 def facts(**given: Any) -> Facts:
     version = ObservedVersion(
-        4, "Staging", IDENTITY, 1_700_000_000_001, description="what it is", tags={"dataset": "CICIDS", "architecture": "MoE", "date": "2026-10-01"}
+        4,
+        "Staging",
+        IDENTITY,
+        1_700_000_000_001,
+        description="what it is",
+        tags={"dataset": "CICIDS", "architecture": "MoE", "date": "2026-10-01"},
     )
     values: dict[str, Any] = {
         "change": change(),

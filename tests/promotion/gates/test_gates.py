@@ -13,11 +13,10 @@ from pydantic import ValidationError
 from promotion.domain import Bound, ChangeKind, Status, VersionIdentity
 from promotion.errors import UsageError
 from promotion.gates import BUILT_IN, GATES, gate
-from promotion.gates.interface import Format, Lineage, Parameters, Unknown
+from promotion.gates.interface import Facts, Format, Lineage, Parameters, Unknown
 from promotion.registry.interface import Artifact, Run
 from tests.promotion.gates.samples import (
     DIGEST,
-    IDENTITY,
     NAME,
     NOW,
     OTHER,
@@ -31,6 +30,7 @@ from tests.promotion.gates.samples import (
     with_version,
 )
 
+Rows = list[tuple[dict[str, Any], Facts, Status, str]]
 PASSED, FAILED, ERRORED, INCONCLUSIVE = Status.PASSED, Status.FAILED, Status.ERRORED, Status.INCONCLUSIVE
 F1 = {"metric": "f1", "min": 0.95}
 RUN = Run("run1", "FINISHED", "ci", {"lr": "1e-3"}, {"f1": 0.9, "recall": math.nan}, {})
@@ -40,7 +40,7 @@ ROLLBACK = change(kind=ChangeKind.ROLLBACK, before=5)
 SERVING = applied(bindings={"production": binding(Bound(4, DIGEST), previous=Bound(3, OTHER))})
 BEFORE_THIS = applied(bindings={"production": binding(Bound(5, OTHER), previous=Bound(4, DIGEST))})
 
-BOUND = [
+BOUND: Rows = [
     (F1, facts(), PASSED, "f1 = 0.97"),
     ({"metric": "f1", "min": 0.97}, facts(), PASSED, "0.97"),
     ({"metric": "f1", "min": 0.9700001}, facts(), FAILED, "0.97"),
@@ -59,7 +59,7 @@ BOUND = [
     ({**F1, "evaluation": "drift"}, facts(evidence={"flows": measured(), "drift": measured(f1=0.1)}), FAILED, "0.1"),
     ({**F1, "evaluation": "flow"}, facts(), ERRORED, "'flow'"),
 ]
-STAGING_FIRST = [
+STAGING_FIRST: Rows = [
     ({}, facts(), PASSED, "applied in staging"),
     ({"soak": "24h"}, facts(), PASSED, "applied in staging"),
     ({"soak": 48 * 3600}, facts(), PASSED, "applied in staging"),
@@ -68,7 +68,12 @@ STAGING_FIRST = [
     ({}, facts(applied=None), FAILED, "no passing entry"),
     ({}, facts(applied=applied(passed={})), FAILED, "no passing entry"),
     ({}, facts(applied=applied(passed={"staging": {OTHER: passed()}})), FAILED, "no passing entry"),
-    ({}, facts(applied=applied(bindings={"staging": binding(Bound(4, OTHER))}, passed={"staging": {OTHER: passed()}})), FAILED, "other bytes"),
+    (
+        {},
+        facts(applied=applied(bindings={"staging": binding(Bound(4, OTHER))}, passed={"staging": {OTHER: passed()}})),
+        FAILED,
+        "other bytes",
+    ),
     ({}, facts(applied=applied(passed={"production": {DIGEST: passed()}})), FAILED, "no passing entry"),
     ({}, facts(applied=applied(passed={"staging": {DIGEST: passed(evidence=())}})), FAILED, "without evidence"),
     ({}, facts(applied=applied(bindings={"staging": binding(Bound(4, DIGEST), adopted=True)}, passed={})), FAILED, "adopted"),
@@ -76,7 +81,7 @@ STAGING_FIRST = [
     ({}, facts(stages_before=()), ERRORED, "nothing comes before"),
     ({}, facts(artifact=OUT_OF_REACH), ERRORED, "does not answer"),
 ]
-METADATA = [
+METADATA: Rows = [
     ({}, facts(), PASSED, "all present"),
     ({"tags": ["dataset"], "params": ["lr"], "metrics": ["f1"]}, facts(), PASSED, "all present"),
     ({}, with_version(description=" \n"), FAILED, "description"),
@@ -88,13 +93,13 @@ METADATA = [
     ({}, facts(version=OUT_OF_REACH), ERRORED, "does not answer"),
     ({}, facts(run=OUT_OF_REACH), ERRORED, "does not answer"),
 ]
-LINEAGE = [
+LINEAGE: Rows = [
     ({}, facts(), PASSED, "v1.0.0"),
     ({}, facts(lineage=Lineage("v1", "a" * 64, "c" * 40, "run1", ("the run run1 does not exist",))), FAILED, "does not exist"),
     ({}, facts(lineage=Lineage(None, "a" * 64, "c" * 40, "run1", ())), ERRORED, "incomplete"),
     ({}, facts(lineage=OUT_OF_REACH), ERRORED, "does not answer"),
 ]
-FORMATS = [
+FORMATS: Rows = [
     ({}, facts(), PASSED, "pt2"),
     ({"allow": ["xgboost"]}, facts(), FAILED, "'pt2' is not an allowed kind"),
     ({"loaders": ["mlflow.xgboost"]}, facts(), FAILED, "mlflow.pytorch"),
@@ -105,7 +110,7 @@ FORMATS = [
     ({}, facts(format=Format("mlflow.pytorch", "pt2+xgboost", ())), FAILED, "pt2+xgboost"),
     ({}, facts(format=OUT_OF_REACH), ERRORED, "does not answer"),
 ]
-DIGESTS = [
+DIGESTS: Rows = [
     ({}, facts(), PASSED, DIGEST),
     ({}, facts(change=change(digest=DIGEST)), PASSED, DIGEST),
     ({}, facts(change=change(digest=OTHER)), FAILED, DIGEST),
@@ -114,7 +119,12 @@ DIGESTS = [
     ({}, facts(applied=None), PASSED, DIGEST),
     # The file was replaced after staging had it; a version that was created again is another one, judged anew.
     ({}, facts(artifact=Artifact(OTHER, ())), FAILED, OTHER),
-    ({}, facts(artifact=Artifact(OTHER, ()), applied=applied(bindings={"staging": binding(Bound(4, DIGEST), identity=RECREATED)})), PASSED, OTHER),
+    (
+        {},
+        facts(artifact=Artifact(OTHER, ()), applied=applied(bindings={"staging": binding(Bound(4, DIGEST), identity=RECREATED)})),
+        PASSED,
+        OTHER,
+    ),
     ({}, facts(change=HEAL, applied=SERVING), PASSED, DIGEST),
     ({}, facts(change=HEAL, applied=SERVING, artifact=Artifact(OTHER, ())), FAILED, OTHER),
     ({}, facts(change=HEAL, applied=applied(bindings={"production": binding(Bound(4, DIGEST), identity=RECREATED)})), FAILED, DIGEST),
@@ -123,27 +133,27 @@ DIGESTS = [
     ({}, facts(change=ROLLBACK, applied=BEFORE_THIS, artifact=Artifact(OTHER, ())), FAILED, OTHER),
     ({}, facts(change=ROLLBACK, applied=SERVING), ERRORED, DIGEST),
 ]
-HOLD = [
+HOLD: Rows = [
     ({}, facts(), PASSED, "no holds"),
     ({}, facts(holds={OTHER: "F1 fell"}), PASSED, "no hold on this"),
     ({}, facts(holds={DIGEST: "F1 fell"}), FAILED, "F1 fell"),
     ({}, facts(holds={OTHER: "F1 fell"}, artifact=OUT_OF_REACH), ERRORED, "does not answer"),
     ({}, facts(holds=OUT_OF_REACH), ERRORED, "does not answer"),
 ]
-POLICY = [({"rules": 3}, facts(), PASSED, "3 rules"), ({"rules": 0}, facts(), ERRORED, "no enforced rule")]
+POLICY: Rows = [({"rules": 3}, facts(), PASSED, "3 rules"), ({"rules": 0}, facts(), ERRORED, "no enforced rule")]
 
 TABLE = [
     pytest.param(name, *row, id=f"{name}-{index}-{row[2].lower()}")
-    for name, rows in {
-        "bound": BOUND,
-        "staging_first": STAGING_FIRST,
-        "metadata": METADATA,
-        "lineage": LINEAGE,
-        "formats": FORMATS,
-        "digest": DIGESTS,
-        "hold": HOLD,
-        "policy": POLICY,
-    }.items()
+    for name, rows in dict[str, Rows](
+        bound=BOUND,
+        staging_first=STAGING_FIRST,
+        metadata=METADATA,
+        lineage=LINEAGE,
+        formats=FORMATS,
+        digest=DIGESTS,
+        hold=HOLD,
+        policy=POLICY,
+    ).items()
     for index, row in enumerate(rows)
 ]
 
@@ -266,5 +276,3 @@ def test_unknown_gate_suggests_the_nearest():
     with pytest.raises(UsageError, match="no gate 'bonud'") as caught:
         gate("bonud")
     assert caught.value.hint == "did you mean 'bound'?"
-
-

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from promotion.git import Git
+from promotion.git import Git, Identity
 from promotion.journal import Journal
+from tests.promotion.journal.samples import START
 
 # What a developer's git configuration says must not reach the tests.
 os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
@@ -43,6 +46,7 @@ class Site:
         self.work = folder / "work"
         git(folder, "clone", "-q", str(self.origin), str(self.work))
         self.count = 0
+        self.forger: Git | None = None
         self.commit({"environments.yaml": "version: 1\n"})
 
     def commit(self, files: dict[str, str | None], subject: str = "A change", *, push: bool = True) -> str:
@@ -96,3 +100,24 @@ def signed(site: Site, keys: Callable[[str], Path]) -> tuple[Site, Path]:
     key = keys("job")
     site.commit({SIGNERS: signer_line("job@example.org", key)}, "Trust the journal's key")
     return site, key
+
+
+def forge(
+    site: Site,
+    content: bytes,
+    *,
+    key: Path | None = None,
+    parent: str | None = "",
+    files: Mapping[str, bytes | None] | None = None,
+    more: tuple[str, ...] = (),
+) -> str:
+    """Push a commit onto the journal as somebody with the right to push would, by hand; returns it."""
+    repository = site.forger = site.forger or site.clone()
+    git(repository.root, "fetch", "-q", "origin", "+refs/heads/*:refs/all/*")
+    base = repository.refs("refs/all/promotion-journal").get("refs/all/promotion-journal") if parent == "" else parent
+    tree = repository.make_tree(base, {"entry.json": content, **(files or {})})
+    at = datetime.fromisoformat(json.loads(content)["at"]) if b'"at"' in content else START
+    parents = (*((base,) if base else ()), *more)
+    sha = repository.commit_tree(tree, parents, "outcome: nothing to see\n", who=Identity("Eve", "eve@example.org"), at=at, key=key)
+    git(repository.root, "push", "-q", "--force", "origin", f"{sha}:refs/heads/promotion-journal")
+    return sha

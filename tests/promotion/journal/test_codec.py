@@ -120,7 +120,15 @@ def _without(name):
     return json.dumps(found).encode()
 
 
-CHANGE = {"kind": "promote", "model": "m", "environment": "staging", "before": None, "after": None, "evidence": [], "status": "PASSED"}
+CHANGE: dict[str, object] = {
+    "kind": "promote",
+    "model": "m",
+    "environment": "staging",
+    "before": None,
+    "after": None,
+    "evidence": [],
+    "status": "PASSED",
+}
 
 
 @pytest.mark.parametrize(
@@ -163,5 +171,5 @@ def test_a_malformed_entry_is_refused_with_its_field(content, told):
 
 
 def test_a_memory_under_another_models_name_is_refused():
-    with pytest.raises(Malformed, match="model: is 'm', whose file is m.yaml"):
+    with pytest.raises(Malformed, match=r"model: is 'm', whose file is m.yaml"):
         decode_applied(encode_applied(memory("m", 1, "a" * 40)), "applied/other.yaml")

@@ -13,7 +13,7 @@ from promotion.domain import ChangeKind, Operation
 from promotion.errors import Conflict, Exit, JournalError, Unavailable, UsageError
 from promotion.journal import EntryKind
 from promotion.reconcile import Options, Refused
-from tests.promotion.reconcile.conftest import NAMING, Scene
+from tests.scene import NAMING, Scene
 
 Served = Callable[[int], Scene]
 

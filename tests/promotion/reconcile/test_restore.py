@@ -13,7 +13,7 @@ from promotion.errors import Exit, UsageError
 from promotion.reconcile import Options
 from promotion.repository import working
 from promotion.restore import change_hold, rollback
-from tests.promotion.reconcile.conftest import Scene
+from tests.scene import Scene
 
 Served = Callable[[int], Scene]
 

@@ -64,6 +64,7 @@ class MlflowBackend:
         from mlflow import MlflowClient
 
         self.registry = registry
+        self.uri = uri
         self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         self.experiment = "0" if root is None else self.client.create_experiment("tests", artifact_location=root.as_uri())
 
@@ -74,9 +75,7 @@ class MlflowBackend:
         self._upload(run_id, files)
         source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
         self._create_model(name)
-        made = self.client.create_model_version(
-            name, source, run_id, tags=dict(tags or {}), description=description, await_creation_for=0
-        )
+        made = self.client.create_model_version(name, source, run_id, tags=dict(tags or {}), description=description, await_creation_for=0)
         return int(made.version)
 
     def replace(self, name: str, version: int, files: Mapping[str, bytes]) -> None:

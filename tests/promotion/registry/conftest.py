@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from mlflow import MlflowClient
 
+from promotion.registry import transport
 from promotion.registry.connect import connect
 from tests.promotion.registry.backends import Backend, MemoryBackend, MlflowBackend
 
@@ -42,6 +43,12 @@ def name() -> str:
 
 
 @pytest.fixture
+def impatient(monkeypatch):
+    """As many retries as ever, with hardly a pause between them."""
+    monkeypatch.setattr(transport, "_PAUSES", (0.01, 0.02, 0.03))
+
+
+@pytest.fixture
 def faulty() -> Iterator[Callable]:
     """Start a tiny HTTP server that answers every request with what ``respond(handler)`` does."""
     stops = []
@@ -54,7 +61,7 @@ def faulty() -> Iterator[Callable]:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 respond(self)
 
-            do_GET = do_POST = do_DELETE = answer
+            do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the names that http.server calls
 
             def log_message(self, *_) -> None:
                 pass

@@ -11,6 +11,7 @@ import pytest
 
 from promotion.errors import Unavailable, UsageError
 from promotion.registry.addresses import identity, shortened, without_credentials
+from promotion.registry.artifacts import digest_folder
 from promotion.registry.connect import connect
 from promotion.registry.mlflow import ClientRegistry
 from promotion.registry.rest import RestRegistry
@@ -22,7 +23,7 @@ def test_no_registry_is_an_error_and_not_a_folder_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="no registry is named") as caught:
         connect(None, None, {})
-    assert "MLFLOW_TRACKING_URI" in caught.value.hint
+    assert "MLFLOW_TRACKING_URI" in str(caught.value.hint)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -41,12 +42,15 @@ def test_no_registry_is_an_error_and_not_a_folder_here(tmp_path, monkeypatch):
     ],
 )
 def test_arguments_go_before_variables(arguments, environ, address):
-    registry = connect(*arguments, environ)
+    tracking, models = arguments
+    registry = connect(tracking, models, environ)
     assert isinstance(registry, RestRegistry)
     assert registry.address == address
 
 
-@pytest.mark.parametrize("uri", ["http://", "http://a:port", "http://a?x=1", "http://[::1", "http://u:s3cret@:80", "http://u:s3cret@a:99999"])
+@pytest.mark.parametrize(
+    "uri", ["http://", "http://a:port", "http://a?x=1", "http://[::1", "http://u:s3cret@:80", "http://u:s3cret@a:99999"]
+)
 def test_what_is_no_address(uri):
     with pytest.raises(UsageError, match="is not") as caught:
         connect(uri, None, {})
@@ -63,7 +67,7 @@ def test_signing_plugins_are_left_to_mlflow():
 def test_a_store_that_is_not_there_is_not_made(tmp_path, uri):
     with pytest.raises(Unavailable, match="there is no") as caught:
         connect(uri.format(tmp_path), None, {})
-    assert "nothing was created" in caught.value.hint
+    assert "nothing was created" in str(caught.value.hint)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -90,7 +94,7 @@ def test_a_database_of_an_older_mlflow_is_not_upgraded(tmp_path):
     before = path.read_bytes()
     with pytest.raises(Unavailable, match="older version of MLflow") as caught:
         connect(f"sqlite:///{path}", None, {})
-    assert "mlflow db upgrade" in caught.value.hint
+    assert "mlflow db upgrade" in str(caught.value.hint)
     assert path.read_bytes() == before
 
 
@@ -122,6 +126,21 @@ def test_a_local_source_outside_the_artifact_root_is_refused(sqlite_backend, nam
     backend.client.create_model_version(name, str(link), await_creation_for=0)
     with pytest.raises(UsageError, match="outside the artifact root"):
         backend.registry.artifact(name, 2)
+
+
+def test_models_in_a_database_and_their_runs_on_a_server(mlflow_server, rest_backend, sqlite_backend, name, tmp_path):
+    rest_backend.register(name)
+    run_id = rest_backend.registry.model(name).versions[1].identity.run_id
+    sqlite_backend._create_model(name)
+    source = f"{rest_backend.client.get_run(run_id).info.artifact_uri}/model"
+    sqlite_backend.client._get_registry_client().create_model_version(name, source, run_id, await_creation_for=0)
+    registry = connect(mlflow_server, sqlite_backend.uri, {})
+    assert registry.address == sqlite_backend.uri
+    assert registry.run(run_id) == rest_backend.registry.run(run_id) is not None
+    # The files come through MLflow's own artifact client here, and are the same to the byte.
+    assert registry.artifact(name, 1) == rest_backend.registry.artifact(name, 1) == digest_folder(write(tmp_path / "local", FILES))
+    assert registry.download(name, 1, tmp_path / "fetched") == digest_folder(tmp_path / "fetched")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fetched", "local"]
 
 
 def test_plan_reads_a_server_without_importing_mlflow(mlflow_server):

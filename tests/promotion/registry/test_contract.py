@@ -96,12 +96,12 @@ def test_a_transition_without_archiving_leaves_two(backend, name):
 
 @pytest.mark.parametrize("stage", ["Archived", "None"])
 def test_archiving_is_left_out_where_mlflow_refuses_it(backend, name, stage):
-    for _ in range(2):
+    for _ in range(3):
         backend.register(name, {"MLmodel": b"x"})
-        backend.registry.apply(SetStage(name, 1, "Archived", archive_existing=False))
+    backend.registry.apply(SetStage(name, 1, "Archived", archive_existing=False))
     backend.registry.apply(SetStage(name, 2, stage, archive_existing=True))
     model = backend.registry.model(name)
-    assert (model.versions[1].stage, model.versions[2].stage) == ("Archived", stage)
+    assert [model.versions[number].stage for number in (1, 2, 3)] == ["Archived", stage, "None"]
 
 
 def test_a_transition_that_changes_nothing_still_moves_the_time(backend, name):

@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import socket
-import ssl
 import time
-import warnings
 
 import pytest
 
-from promotion.domain import SetAlias, SetStage
-from promotion.errors import Exit, Unavailable, UsageError
+from promotion.domain import SetStage
 from promotion.registry import transport
-from promotion.registry.access import Access
 from promotion.registry.connect import connect
 from promotion.registry.rest import RestRegistry
+from tests.promotion.registry.faults import WRITE, refused, say
 from tests.server import free_port
 
 MODEL = {"registered_model": {"name": "m", "aliases": [{"alias": "staging", "version": "1"}]}}
-WRITE = SetAlias("m", "staging", 1)
-
-
-def say(handler, body, status=200, kind="application/json", **headers):
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    handler.send_response(status)
-    handler.send_header("Content-Type", kind)
-    handler.send_header("Content-Length", str(len(content)))
-    for key, value in headers.items():
-        handler.send_header(key, value)
-    handler.end_headers()
-    handler.wfile.write(content)
-
-
-def refused(call) -> Unavailable:
-    with pytest.raises(Unavailable) as caught:
-        call()
-    assert caught.value.exit_code is Exit.ERRORED
-    assert caught.value.hint
-    assert "\n" not in caught.value.message
-    return caught.value
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    monkeypatch.setattr(transport, "_PAUSES", (0.01, 0.02, 0.03))
 
 
 def test_a_server_that_is_down_is_told_at_once():
@@ -234,84 +203,7 @@ def test_a_model_that_changes_while_it_is_read_is_read_again(faulty):
         else:
             say(handler, {"registered_model": {"name": "m", "latest_versions": [{"version": "2"}]}})
 
-    assert tuple(connect(faulty(respond), None, {}).model("m").versions) == (1, 2)
-
-
-PASSWORD = "p@ss/w:rd%21"
-BASIC = "Basic " + base64.b64encode(f"ada:{PASSWORD}".encode()).decode()
-
-
-@pytest.mark.parametrize(
-    ("environ", "userinfo", "expected"),
-    [
-        ({}, "", None),
-        ({"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": PASSWORD}, "", BASIC),
-        ({"MLFLOW_TRACKING_TOKEN": "t0ken-t0ken"}, "", "Bearer t0ken-t0ken"),
-        ({"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": PASSWORD, "MLFLOW_TRACKING_TOKEN": "t0ken"}, "", BASIC),
-        ({"MLFLOW_TRACKING_TOKEN": "t0ken-t0ken"}, "ada:p%40ss%2Fw%3Ard%2521@", BASIC),
-    ],
-)
-def test_credentials_are_sent_and_never_shown(faulty, impatient, monkeypatch, tmp_path, environ, userinfo, expected):
-    netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login other password other\n")
-    if expected:
-        monkeypatch.setenv("NETRC", str(netrc))
-    seen = []
-
-    def respond(handler):
-        seen.append(handler.headers.get("Authorization"))
-        say(handler, {"error_code": "INTERNAL_ERROR", "message": f"no {environ} for {handler.headers['Authorization']}"}, 500)
-
-    plain = faulty(respond)
-    registry = connect(plain.replace("//", f"//{userinfo}"), None, environ)
-    assert registry.address == plain
-    for call in (registry.names, lambda: registry.apply(WRITE)):
-        error = refused(call)
-        for secret in (PASSWORD, "t0ken-t0ken", "p%40ss", BASIC[6:]):
-            assert secret not in f"{error.message} {error.hint} {registry!r}"
-    assert set(seen) == {expected}
-
-
-def test_a_down_server_with_credentials_in_its_address_hides_them():
-    error = refused(connect(f"http://ada:hunter2@127.0.0.1:{free_port()}", None, {}).names)
-    assert "hunter2" not in error.message
-    assert "ada" not in error.message
-
-
-def test_the_credentials_file_of_mlflow_is_read(tmp_path):
-    (tmp_path / ".mlflow").mkdir()
-    (tmp_path / ".mlflow" / "credentials").write_text("[mlflow]\nmlflow_tracking_username = ada\nmlflow_tracking_password = lovelace\n")
-    access = Access.from_environment({"MLFLOW_TRACKING_USERNAME": "grace"}, tmp_path)
-    assert (access.user, access.password) == ("grace", "lovelace")
-    assert "lovelace" not in repr(access)
-
-
-def test_a_workspace_goes_along_and_is_part_of_the_target(faulty):
-    seen = []
-
-    def respond(handler):
-        seen.append(handler.headers["X-MLFLOW-WORKSPACE"])
-        say(handler, {"registered_models": []})
-
-    url = faulty(respond)
-    registry = connect(url, None, {"MLFLOW_WORKSPACE": "blue"})
-    registry.names()
-    assert (seen, registry.address) == (["blue"], f"{url}#workspace=blue")
-
-
-@pytest.mark.parametrize(
-    ("environ", "match"),
-    [
-        ({"MLFLOW_HTTP_REQUEST_TIMEOUT": "soon"}, "MLFLOW_HTTP_REQUEST_TIMEOUT is 'soon'"),
-        ({"MLFLOW_HTTP_REQUEST_TIMEOUT": "-1"}, "not a number of seconds"),
-        ({"MLFLOW_HTTP_REQUEST_TIMEOUT": "nan"}, "not a number of seconds"),
-        ({"MLFLOW_TRACKING_SERVER_CERT_PATH": "/no/such.pem"}, "does not exist"),
-        ({"MLFLOW_TRACKING_INSECURE_TLS": "true", "MLFLOW_TRACKING_SERVER_CERT_PATH": "/dev/null"}, "both set"),
-    ],
-)
-def test_settings_that_cannot_be(environ, match):
-    with pytest.raises(UsageError, match=match):
-        connect("http://127.0.0.1:1", None, environ)
+    assert tuple(connect(faulty(respond), None, {}).observe(["m"]).models["m"].versions) == (1, 2)
 
 
 def test_runs_are_read_at_the_tracking_server_and_models_at_the_registry(faulty):
@@ -319,54 +211,10 @@ def test_runs_are_read_at_the_tracking_server_and_models_at_the_registry(faulty)
     runs = faulty(lambda handler: say(handler, {"run": {"info": {"run_id": "r1", "status": "RUNNING"}}}))
     registry = connect(runs, models, {})
     assert registry.address == models
-    assert registry.model("m").aliases == {"staging": 1}
-    assert registry.run("r1").status == "RUNNING"
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A self-signed certificate for 127.0.0.1 and its key, in one file."""
-    import datetime
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + secret)
-    return path
-
-
-def test_tls_is_checked_unless_told_otherwise(faulty, certificate, monkeypatch):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    url = faulty(lambda handler: say(handler, {"registered_models": [{"name": "m"}]}), wrap=lambda s: context.wrap_socket(s, server_side=True))
-    begin = time.monotonic()
-    error = refused(connect(url, None, {}).names)
-    assert time.monotonic() - begin < 1  # a bad certificate does not get better by waiting
-    assert "certificate is not trusted (self-signed certificate)" in error.message
-    # What requests takes from the environment must not overrule MLflow's own variables.
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/certs/ca-certificates.crt")
-    assert connect(url, None, {"MLFLOW_TRACKING_SERVER_CERT_PATH": str(certificate)}).names() == ("m",)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # urllib3 warns of it, rightly
-        assert connect(url, None, {"MLFLOW_TRACKING_INSECURE_TLS": "true"}).names() == ("m",)
+    assert registry.observe(["m"]).models["m"].aliases == {"staging": 1}
+    run = registry.run("r1")
+    assert run is not None
+    assert run.status == "RUNNING"
 
 
 def test_kept_connections_are_used_again_and_acknowledge_at_once(faulty):

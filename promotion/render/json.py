@@ -1,0 +1,171 @@
+"""Every view as one JSON document with a ``schema`` field."""
+
+from __future__ import annotations
+
+import json as standard
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from promotion.domain import Change, Decision, ModelVersionRef, Plan
+from promotion.errors import InvalidFiles, PromotionError, UsageError
+from promotion.journal.lease import open_intent
+from promotion.render.document import document, plain
+
+if TYPE_CHECKING:
+    from promotion.domain import AppliedModel
+    from promotion.evidence import Evidence
+    from promotion.gates.interface import Gate, Lineage
+    from promotion.journal import Fault, Hold, Recorded, State
+    from promotion.reconcile import Outcome
+    from promotion.repository import Declaration
+    from promotion.restore import Restored
+    from promotion.status import Row
+    from promotion.survey import Survey
+
+PLAN = "promotion/plan/v1"
+
+
+def nothing(text: str) -> str:
+    """A result that is one sentence; it lists no changes."""
+    return document("promotion/message/v1", {"message": text, "changes": []})
+
+
+def valid(declaration: Declaration) -> str:
+    """What was found valid."""
+    desired = declaration.desired
+    return document("promotion/declaration/v1", {"environments": desired.environments, "bindings": desired.bindings, "limits": desired.limits})
+
+
+def plan(made: Plan, *, signed: bool = True) -> str:
+    """A plan; ``plan --out`` writes it and ``reconcile --plan`` reads its digest back."""
+    return document(PLAN, {**_plan(made), "signed": signed})
+
+
+def plan_digest(name: str, content: bytes) -> str:
+    """The digest of a plan that ``plan`` wrote; raises UsageError for anything else."""
+    try:
+        found = standard.loads(content)
+        if found["schema"] == PLAN and isinstance(found["digest"], str):
+            return str(found["digest"])
+        reason = f"its schema is {found['schema']!r}"
+    except (ValueError, KeyError, TypeError) as error:
+        reason = str(error)
+    raise UsageError(f"{name} is not a plan: {reason}", hint="write one with: promotion plan --out FILE")
+
+
+def decision(judged: Decision, *, signed: bool = True) -> str:
+    """A decision with every verdict."""
+    return document("promotion/decision/v1", {**_decision(judged), "signed": signed})
+
+
+def outcome(result: Outcome) -> str:
+    """What reconcile judged and did."""
+    return document("promotion/outcome/v1", _outcome(result))
+
+
+def rollback(result: Restored) -> str:
+    """What a rollback judged and did."""
+    values = {name: getattr(result, name) for name in ("model", "environment", "before", "to", "hold", "commit", "pushed")}
+    return document("promotion/rollback/v1", {**values, "outcome": _outcome(result.outcome)})
+
+
+def drift(found: Survey) -> str:
+    """What the registry shows otherwise than it was applied."""
+    return document("promotion/drift/v1", _plan(found.plan))
+
+
+def status(rows: Sequence[Row], state: State, made: Plan, *, now: datetime) -> str:
+    """Declared, applied and shown side by side."""
+    journal = {"head": state.head, "recorded": state.recorded, "signed": state.signed, "lock": open_intent(state, now).entry}
+    return document("promotion/status/v1", {"bindings": rows, "journal": journal, "holds": state.holds(), "problems": made.problems})
+
+
+def history(entries: Iterable[Recorded], *, signers: Mapping[str, str], signed: bool) -> str:
+    """Entries of the journal, newest first."""
+    found = [{"journal": one.sha, "signer": signers.get(one.sha), "entry": one.entry} for one in entries]
+    return document("promotion/history/v1", {"entries": found, "signed": signed})
+
+
+def applied(models: Mapping[str, AppliedModel], *, at: datetime) -> str:
+    """What was applied at a time."""
+    return document("promotion/applied/v1", {"at": at, "models": {name: model.bindings for name, model in models.items()}})
+
+
+def lineage(ref: ModelVersionRef, chain: Lineage) -> str:
+    """The chain from a version back to its data."""
+    links = {"data_version": chain.data_version, "data_digest": chain.data_digest, "commit": chain.commit, "run": chain.run_id}
+    return document("promotion/lineage/v1", {"version": str(ref), **links, "breaks": chain.breaks})
+
+
+def verified(state: State, faults: Sequence[Fault], *, entries: int) -> str:
+    """What verifying the journal found."""
+    return document("promotion/verification/v1", {"head": state.head, "signed": state.signed, "entries": entries, "faults": faults})
+
+
+def holds(found: Sequence[Hold]) -> str:
+    """The holds in force."""
+    return document("promotion/holds/v1", {"holds": found})
+
+
+def evidence(measured: Sequence[Evidence]) -> str:
+    """The statements themselves, by their names."""
+    return document("promotion/evidence/v1", {"statements": {one.digest: one.statement() for one in measured}})
+
+
+def gates(found: Sequence[Gate[Any]]) -> str:
+    """The gates and the JSON Schema of their parameters."""
+    described = [{"name": one.name, "summary": one.summary, "parameters": one.parameters.model_json_schema()} for one in found]
+    return document("promotion/gates/v1", {"gates": described})
+
+
+def gate(found: Gate[Any]) -> str:
+    """One gate."""
+    return gates([found])
+
+
+def error(failure: PromotionError) -> str:
+    """An error, with every problem of every file."""
+    problems = failure.problems if isinstance(failure, InvalidFiles) else ()
+    values = {"message": failure.message, "hint": failure.hint, "place": failure.place, "problems": problems}
+    return document("promotion/error/v1", {**values, "exit_code": int(failure.exit_code)})
+
+
+def _plan(made: Plan) -> dict[str, object]:
+    return {
+        "target": made.target,
+        "digest": made.digest,
+        "changes": [_change(change) for change in made.changes],
+        "operations": [str(operation) for operation in made.operations],
+        "problems": made.problems,
+        "unmanaged": made.unmanaged,
+    }
+
+
+def _change(change: Change) -> object:
+    found = plain(change)
+    assert isinstance(found, dict)
+    return {**found, "place": str(change.place)}
+
+
+def _decision(judged: Decision) -> dict[str, object]:
+    changes = [
+        {"change": _change(one.change), "status": one.status, "digest": one.digest, "evidence": one.evidence, "verdicts": one.verdicts}
+        for one in judged.judged
+    ]
+    return {"status": judged.status, "judged": changes, "plan": _plan(judged.plan)}
+
+
+def _outcome(result: Outcome) -> dict[str, object]:
+    return {
+        "commit": result.commit,
+        "decision": _decision(result.decision),
+        "done": [_change(one.change) for one in result.done],
+        "refused": [_change(one.change) for one in result.refused],
+        "written": [str(operation) for operation in result.written],
+        "entry": result.entry,
+        "signed": result.signed,
+        "takes_over": result.takes_over,
+        "dry_run": result.dry_run,
+        "notes": result.notes,
+    }

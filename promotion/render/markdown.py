@@ -1,0 +1,105 @@
+"""Views for a pull request or a job summary. What comes from registry or files is untrusted: it is escaped."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from promotion.domain import Change, ChangeKind, Decision, Judged, Plan, Problem, Status, Verdict
+from promotion.render import reports, text
+from promotion.render.problem import render_error
+
+if TYPE_CHECKING:
+    from promotion.errors import PromotionError
+    from promotion.reconcile import Outcome
+    from promotion.survey import Survey
+
+ICONS = {Status.PASSED: "✅", Status.WARNED: "⚠️", Status.INCONCLUSIVE: "❔", Status.FAILED: "❌", Status.ERRORED: "🛑"}
+_ANSI = re.compile("\x1b\\[[0-9;]*m")
+
+
+def escape(value: object) -> str:
+    """Text that shows as it is, on one line, wherever it stands: no markup, no mention, no table cell broken."""
+    line = " ".join(str(value).split())
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+
+
+def nothing(sentence: str) -> str:
+    """A result that is one sentence."""
+    return escape(sentence)
+
+
+def plan(made: Plan, *, signed: bool = True) -> str:
+    """The changes as a table, then the writes."""
+    rows = [f"| {_what(change)} | {_step(change)} | {escape(change.place)} |" for change in made.changes]
+    lines = ["### Plan", ""]
+    lines += ["| change | from → to | declared at |", "|---|---|---|", *rows, ""] if rows else ["Nothing to do.", ""]
+    lines += [f"- {escape(operation)}" for operation in made.operations]
+    return "\n".join([*lines, *_problems(made.problems), *_unsigned(signed=signed)])
+
+
+def decision(judged: Decision, *, signed: bool = True) -> str:
+    """Each change with its verdicts as a table."""
+    blocks = [_judged(one) for one in judged.judged] or ["No binding changes: nothing to judge."]
+    return "\n".join(["### Gates", "", *blocks, *_problems(judged.plan.problems), *_unsigned(signed=signed)])
+
+
+def outcome(result: Outcome) -> str:
+    """What reconcile judged and did."""
+    return "\n".join([decision(result.decision), "", "### Reconcile", "", fence(reports.done(result))])
+
+
+def drift(found: Survey) -> str:
+    """What the registry shows otherwise than it was applied."""
+    return plan(found.plan).replace("### Plan", "### Drift").replace("Nothing to do.", "No drift.")
+
+
+def error(failure: PromotionError) -> str:
+    """An error: what happened, where, and what to do next."""
+    return "\n".join(["### Error", "", fence(render_error(failure))])
+
+
+def fence(content: str) -> str:
+    """Text as it is, in a block that its own backticks cannot end."""
+    plain = _ANSI.sub("", content)
+    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", plain)), default=0))
+    return f"{ticks}text\n{plain}\n{ticks}"
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a view of the same name
+    """Every other view is the text of a terminal, in a block."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    view = getattr(text, name)
+    return lambda *values, **facts: fence(view(*values, **facts))
+
+
+def _what(change: Change) -> str:
+    emptied = " **empties it**" if change.after is None else ""
+    return f"**{change.kind}** {escape(change.model)} {escape(change.environment)}{emptied}"
+
+
+def _step(change: Change) -> str:
+    if change.kind is ChangeKind.HEAL:
+        return f"shows {escape(change.shown)}, applied is {escape(change.after)}"
+    return f"{escape('none' if change.before is None else change.before)} → {escape('none' if change.after is None else change.after)}"
+
+
+def _judged(one: Judged) -> str:
+    ordered = sorted(one.verdicts, key=lambda verdict: -verdict.status.severity)
+    head = f"#### {ICONS[one.status]} {one.status}: {_what(one.change)} {_step(one.change)}"
+    return "\n".join([head, "", "| gate | expected | got | what to do |", "|---|---|---|---|", *(_verdict(v) for v in ordered), ""])
+
+
+def _verdict(verdict: Verdict) -> str:
+    where = f" ({escape(verdict.place)})" if verdict.place and verdict.status.severity else ""
+    hint = escape(verdict.hint) if verdict.hint and verdict.status.severity else ""
+    return f"| {ICONS[verdict.status]} {escape(verdict.gate)} | {escape(verdict.expected)} | {escape(verdict.got)} | {hint}{where} |"
+
+
+def _problems(problems: tuple[Problem, ...]) -> list[str]:
+    return [f"- 🛑 `{problem.place}` {escape(problem.message)}. {escape(problem.hint or '')}" for problem in problems]
+
+
+def _unsigned(*, signed: bool) -> list[str]:
+    return [] if signed else ["", f"> ⚠️ {reports.UNSIGNED}"]

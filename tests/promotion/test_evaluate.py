@@ -1,0 +1,272 @@
+"""Measuring: real children, good and bad ones. Whatever a model does, the answer is evidence or the reason why there is none."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from promotion import confine
+from promotion.domain import ModelVersionRef, Place
+from promotion.errors import Unavailable, UsageError
+from promotion.evaluate import NotMeasured, evaluate, evaluator_digest, evidence_key
+from promotion.evidence import read
+from promotion.policies import Dataset, Evaluation
+from promotion.registry.memory import MemoryRegistry
+from tests.models import tiny_booster
+
+NAME = "moe-cybersecurity-cicids"
+REF = ModelVersionRef(NAME, 1)
+NOW = datetime(2026, 10, 2, 12, 0, tzinfo=UTC)
+ROWS = b"1,attack\n2,benign\n"
+MLMODEL = b"flavors:\n  python_function:\n    data: model.json\n    loader_module: mlflow.xgboost\n"
+
+EVALUATORS = Path(__file__).parents[1] / "examples" / "evaluators" / "scoring.py"
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A tenant's checkout: its evaluators and its rows."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    shutil.copy(EVALUATORS, folder / "scoring.py")
+    (folder / "rows.csv").write_bytes(ROWS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def files():
+    return {"MLmodel": MLMODEL, "model.json": bytes(tiny_booster(0).save_raw("json"))}
+
+
+@pytest.fixture
+def registry(files):
+    made = MemoryRegistry()
+    made.add_version(NAME, files)
+    return made
+
+
+@pytest.fixture
+def without_unshare(tmp_path, monkeypatch) -> Iterator[None]:
+    """A machine that cannot isolate: no ``unshare`` on the path."""
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    confine.isolation_at_hand.cache_clear()
+    yield
+    confine.isolation_at_hand.cache_clear()
+
+
+def evaluation(function: str = "good", **given) -> Evaluation:
+    values = {
+        "name": "flows",
+        "models": ("*",),
+        "evaluator": f"scoring:{function}",
+        "sources": ("scoring.py",),
+        "dataset": Dataset("rows.csv", hashlib.sha256(ROWS).hexdigest(), "make data"),
+        "timeout": 30.0,
+        "memory": 1 << 30,
+        "settings": {"threshold": 0.5},
+        "place": Place("policies/production.yaml", 3, 5),
+    }
+    return Evaluation(**{**values, **given})
+
+
+def measured(registry, root, function="good", **given):
+    return evaluate(registry, REF, evaluation(function, **given), root, by="ci", now=lambda: NOW)
+
+
+def test_evidence_says_what_was_measured_and_how(registry, root):
+    evidence = measured(registry, root)
+
+    assert evidence.artifact == registry.artifact(NAME, 1).digest
+    assert evidence.key == evidence_key(evidence.artifact, evaluation(), root)
+    assert evidence.figures["f1"] == 1
+    assert (evidence.subject, evidence.by, evidence.started) == (f"{NAME}/1", "ci", NOW)
+    assert evidence.isolation.startswith("own session, clean environment")
+    assert evidence.versions["python"].startswith("3.")
+    assert read(evidence.to_bytes()).digest == evidence.digest
+
+
+def test_shards_are_merged(registry, root):
+    assert measured(registry, root, "sharded").counts.rows == 6
+
+
+BAD = [
+    ("raises", "ValueError: the rows ?[31mare odd"),
+    ("exits", "SystemExit: 0"),
+    ("vanishes", "left no result"),
+    ("crashes", "ended by signal 11|failed with status 139"),
+    ("nothing", "must give counts"),
+    ("no_shards", "no counts at all"),
+    ("text", "do not add up|valid dictionary|CountsError"),
+    ("nan", "seconds"),
+    ("negative", "rows"),
+    ("more", "f1: Extra inputs"),
+    ("garbage", "not JSON"),
+    ("forged", "do not add up"),
+    ("huge", "too large"),
+    ("linked", "left no result"),
+    ("absent", "AttributeError"),
+    ("edits_itself", "changed while it ran"),
+    ("writes_much", "File too large|failed with status"),
+]
+
+
+@pytest.mark.parametrize(("function", "words"), BAD, ids=[name for name, _ in BAD])
+def test_a_bad_child_is_told_as_not_measured(registry, root, function, words):
+    with pytest.raises(NotMeasured) as caught:
+        measured(registry, root, function)
+    assert any(one in caught.value.message for one in words.split("|")), caught.value.message
+    assert caught.value.hint
+    assert caught.value.exit_code == 5
+    assert "\x1b" not in caught.value.message
+
+
+@pytest.mark.parametrize("function", ["loops", "sleeps_deaf"])
+def test_a_child_without_end_is_stopped(registry, root, function):
+    started = time.monotonic()
+    with pytest.raises(NotMeasured, match=r"stopped: it took longer than 1.5 s"):
+        measured(registry, root, function, timeout=1.5)
+    assert time.monotonic() - started < 6
+
+
+@pytest.mark.parametrize("function", ["eats", "grabs", "shares_out"])
+def test_a_child_that_eats_memory_is_stopped(registry, root, function):
+    with pytest.raises(NotMeasured, match=r"more than 200 MiB|MemoryError"):
+        measured(registry, root, function, memory=200 << 20)
+
+
+def test_a_flood_of_output_is_drained(registry, root):
+    assert measured(registry, root, "prints").figures["f1"] == 1
+
+
+def test_what_a_child_said_is_harmless(registry, root, tmp_path):
+    limits = confine.Limits(20, 1 << 30)
+    ended = confine.run(["-c", r"print('::add-mask::x\x1b[2J'); print('y' * 100000)"], folder=tmp_path, path=root, limits=limits)
+    assert ended.status == 0
+    assert len(ended.output) <= 16 << 10
+    assert "::" not in ended.output
+    assert "\x1b" not in ended.output
+
+
+def test_a_child_sees_no_credentials(registry, root, monkeypatch):
+    monkeypatch.setenv("REGISTRY_SECRET", "hunter2")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "hunter2")
+    assert set(confine.environment(Path("/x"), root)) <= {
+        *("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TZ", "SSL_CERT_FILE", "OMP_NUM_THREADS", "HOME", "TMPDIR", "LANG"),
+        *("PYTHONPATH", "PYTHONHASHSEED", "PYTHONUNBUFFERED", "MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "DO_NOT_TRACK", "PROMOTION_CONFINED"),
+    }
+    assert measured(registry, root, "spies").figures["f1"] == 1
+
+
+def test_the_network_is_cut_where_evidence_says_so(registry, root):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        (root / "port").write_text(str(server.getsockname()[1]))
+        isolation, _ = confine.isolation_at_hand()
+        if "network cut off" in isolation:
+            with pytest.raises(NotMeasured, match=r"OSError|ConnectionError|unreachable|refused"):
+                measured(registry, root, "connects")
+        else:
+            assert "network not cut" in measured(registry, root, "connects").isolation
+
+
+@pytest.mark.usefixtures("without_unshare")
+def test_evidence_tells_where_nothing_isolates(registry, root):
+    (root / "port").write_text("0")
+    assert measured(registry, root).isolation == "own session, clean environment; network not cut"
+
+
+def _leaves_nothing_behind(registry, root):
+    measured(registry, root, "leaves_child")
+    assert (root / "started").exists()
+    time.sleep(2.5)
+    assert not (root / "lived").exists()
+
+
+def test_what_a_child_left_behind_is_killed(registry, root):
+    _leaves_nothing_behind(registry, root)
+
+
+@pytest.mark.usefixtures("without_unshare")
+def test_what_a_child_left_behind_is_killed_without_namespaces(registry, root):
+    _leaves_nothing_behind(registry, root)
+
+
+def test_another_digest_than_pinned_is_not_measured(registry, root):
+    with pytest.raises(UsageError, match=f"not sha256:{'0' * 64}"):
+        evaluate(registry, replace(REF, digest="0" * 64), evaluation(), root, by="ci")
+
+
+def test_a_refused_format_is_never_loaded(registry, root, files):
+    registry.replace_files(NAME, 1, {**files, "more.bin": b"\x80\x04N."})
+    with pytest.raises(NotMeasured, match=r"not loaded: more\.bin: a pickle"):
+        measured(registry, root)
+
+
+def test_a_missing_dataset_is_unavailable_with_the_command(registry, root):
+    (root / "rows.csv").unlink()
+    with pytest.raises(Unavailable, match=r"rows\.csv cannot be read") as caught:
+        measured(registry, root)
+    assert caught.value.hint == "get it with: make data"
+
+
+def test_another_dataset_is_unavailable_and_says_both(registry, root):
+    (root / "rows.csv").write_bytes(b"1,benign\n")
+    with pytest.raises(Unavailable) as caught:
+        measured(registry, root)
+    assert hashlib.sha256(ROWS).hexdigest() in caught.value.message
+    assert hashlib.sha256(b"1,benign\n").hexdigest() in caught.value.message
+
+
+def test_a_source_pattern_without_files_points_at_the_policy(registry, root):
+    with pytest.raises(UsageError, match=r"evaluation 'flows': no file matches 'train/\*\.py'") as caught:
+        measured(registry, root, sources=("scoring.py", "train/*.py"))
+    assert caught.value.place == Place("policies/production.yaml", 3, 5)
+
+
+@pytest.mark.parametrize("patterns", [(), ("",), ("missing",), ("../*",), ("/etc/host*",)])
+def test_sources_that_cannot_be_an_identity(root, patterns):
+    (root.parent / "outside.py").write_text("x")
+    with pytest.raises(UsageError):
+        evaluator_digest(root, patterns)
+
+
+def test_a_linked_source_outside_is_refused(root):
+    (root / "linked.py").symlink_to("/etc/hostname")
+    with pytest.raises(UsageError, match="leads outside"):
+        evaluator_digest(root, ("*.py",))
+
+
+def test_the_evaluators_identity_is_that_of_its_files(root, tmp_path):
+    (root / "train/parts").mkdir(parents=True)
+    (root / "train/a.py").write_text("a")
+    (root / "train/parts/b.py").write_text("b")
+    first = evaluator_digest(root, ("train/**",))
+
+    assert evaluator_digest(root, ("train/**/*.py", "train/a.py")) == first
+    copied = Path(shutil.copytree(root, tmp_path / "elsewhere"))
+    (copied / "train/__pycache__").mkdir()
+    (copied / "train/__pycache__/a.pyc").write_bytes(b"x")
+    assert evaluator_digest(copied, ("train/**",)) == first
+    (copied / "train/parts/b.py").write_text("B")
+    assert evaluator_digest(copied, ("train/**",)) != first
+    (root / "train/parts/b.py").rename(root / "train/parts/c.py")
+    assert evaluator_digest(root, ("train/**",)) != first
+
+
+def test_the_work_folder_is_gone_afterwards(registry, root, tmp_path, monkeypatch):
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    measured(registry, root)
+    with pytest.raises(NotMeasured):
+        measured(registry, root, "vanishes")
+    assert list(place.iterdir()) == []

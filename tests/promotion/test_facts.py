@@ -1,0 +1,299 @@
+"""Facts: everything that can be had is, everything else is Unknown with its reason; a version is downloaded once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from promotion.decide import decide
+from promotion.domain import ChangeKind, Place, Plan, Status
+from promotion.errors import Unavailable, UsageError
+from promotion.evidence import FolderEvidence, read
+from promotion.facts import Collector
+from promotion.gates import GATES
+from promotion.gates.interface import Format, Lineage, Measured, Unknown
+from promotion.policies import Dataset, Evaluation, Policies, Rule
+from promotion.registry.interface import Run
+from promotion.registry.memory import MemoryRegistry
+from tests.models import tiny_booster
+from tests.promotion.gates.samples import NAME, change
+
+COMMIT = "c" * 40
+TAGS = {"data_version": "v1.0.0", "data_digest": "a" * 64, "git_commit": COMMIT, "run_id": "run1"}
+ROWS = b"1,attack\n"
+SCORING = """
+from pathlib import Path
+def evaluate(model, dataset, settings):
+    calls = Path(dataset).with_name("calls")
+    calls.write_text(calls.read_text() + "x")
+    if settings.get("fails"): raise ValueError("it cannot be scored")
+    return {"schema": "promotion/counts/v1", "rows": 1, "seconds": 0.1, "positive": "attack",
+            "parts": {"model": {"labels": ["attack", "benign"], "confusion": [[1, 0], [0, 0]]}}}
+"""
+MLMODEL = b"flavors:\n  python_function:\n    data: model.json\n    loader_module: mlflow.xgboost\n"
+
+
+@dataclass(frozen=True)
+class Hold:
+    model: str
+    environment: str
+    digest: str
+    reason: str
+
+
+class Counting(MemoryRegistry):
+    """Counts downloads; refuses the versions in ``out_of_reach``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.downloads: list[tuple[str, int]] = []
+        self.out_of_reach: set[int] = set()
+
+    def download(self, name, version, folder):
+        self.downloads.append((name, version))
+        if version in self.out_of_reach:
+            raise Unavailable("the store does not answer", hint="try again")
+        return super().download(name, version, folder)
+
+
+@pytest.fixture(scope="session")
+def files():
+    return {"MLmodel": MLMODEL, "model.json": bytes(tiny_booster(0).save_raw("json"))}
+
+
+@pytest.fixture
+def root(tmp_path):
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    (folder / "scoring.py").write_text(SCORING)
+    (folder / "rows.csv").write_bytes(ROWS)
+    (folder / "calls").write_text("")
+    return folder
+
+
+@pytest.fixture
+def registry(files):
+    made = Counting()
+    for _ in range(4):
+        made.add_version(NAME, files, run_id="run1", tags=TAGS, description="what it is")
+    made.add_run(Run("run1", "FINISHED", "ci", {"lr": "1"}, {"f1": 0.5}, TAGS))
+    return made
+
+
+def policies(**given) -> Policies:
+    place = Place("policies/evaluations.yaml", 3, 5)
+    values = {"settings": {}, "evaluator": "scoring:evaluate", "dataset": Dataset("rows.csv", hashlib.sha256(ROWS).hexdigest())}
+    evaluation = Evaluation(
+        name="flows", models=("*",), sources=("scoring.py",), timeout=30.0, memory=1 << 30, place=place, **{**values, **given}
+    )
+    rule = Rule(
+        "bound", "staging", ("*",), GATES["bound"].parameters.model_validate({"metric": "f1", "min": 0.9}), enforce=True, place=place
+    )
+    return Policies((rule,), (evaluation,), "0" * 64)
+
+
+def collector(registry, root, **given) -> Collector:
+    values = {
+        "registry": registry,
+        "root": root,
+        "observed": registry.observe([NAME]),
+        "applied": {},
+        "holds": (),
+        "environments": ("staging", "production"),
+        "policies": (policies(),),
+        "sources": (),
+        "folder": None,
+        "in_history": lambda commit: commit == COMMIT,
+        "now": datetime(2026, 10, 2, 12, tzinfo=UTC),
+        "by": "ci",
+        "measure": True,
+    }
+    return Collector(**{**values, **given})
+
+
+def calls(root) -> int:
+    return len((root / "calls").read_text())
+
+
+def test_all_that_can_be_had(registry, root, tmp_path):
+    digest = registry.artifact(NAME, 4).digest
+    holds = (Hold(NAME, "production", digest, "F1 fell"), Hold(NAME, "staging", "0" * 64, "x"), Hold("other", "production", "0" * 64, "x"))
+    made = collector(registry, root, holds=holds, folder=tmp_path / "evidence")
+    facts = made.collect(change())
+
+    assert facts.artifact == registry.artifact(NAME, 4)
+    assert facts.format == Format("mlflow.xgboost", "xgboost", ())
+    assert facts.lineage == Lineage("v1.0.0", "a" * 64, COMMIT, "run1", ())
+    assert facts.run == registry.run("run1")
+    assert facts.version == registry.model(NAME).versions[4]
+    assert facts.stages_before == ("staging",)
+    assert facts.holds == {digest: "F1 fell"}
+    measured = facts.evidence["flows"]
+    assert isinstance(measured, Measured)
+    assert (measured.figures["f1"], measured.rows) == (1, 1)
+    assert facts.evidence_applied == facts.evidence
+    statement = read(made.statements[measured.digest])
+    assert statement.artifact == digest
+    assert FolderEvidence(tmp_path / "evidence").find(statement.key) == (statement.to_bytes(),)
+
+
+def test_a_version_is_downloaded_and_measured_once(registry, root):
+    made = collector(registry, root, policies=(policies(), policies()))
+    first = made.collect(change(environment="staging"))
+    second = made.collect(change(environment="production"))
+
+    assert registry.downloads == [(NAME, 4)]
+    assert calls(root) == 1
+    assert first.evidence == second.evidence
+
+
+def test_one_that_fails_is_not_tried_again(registry, root):
+    made = collector(registry, root, policies=(policies(settings={"fails": True}),) * 2)
+    facts = made.collect(change(environment="staging"))
+    made.collect(change(environment="production"))
+
+    assert isinstance(facts.evidence["flows"], Unknown)
+    assert "ValueError: it cannot be scored" in facts.evidence["flows"].reason
+    assert calls(root) == 1
+
+
+def test_evidence_at_hand_is_not_measured_again_until_something_changes(registry, root, tmp_path):
+    folder = tmp_path / "evidence"
+    first = collector(registry, root, folder=folder).collect(change()).evidence["flows"]
+    again = collector(registry, root, folder=folder).collect(change()).evidence["flows"]
+    elsewhere = collector(registry, root, sources=(FolderEvidence(folder),), measure=False).collect(change()).evidence["flows"]
+    assert first == again == elsewhere
+    assert calls(root) == 1
+
+    (root / "scoring.py").write_text(SCORING + "\n# another evaluator")
+    assert isinstance(collector(registry, root, folder=folder, measure=False).collect(change()).evidence["flows"], Unknown)
+    collector(registry, root, folder=folder).collect(change())
+    assert calls(root) == 2
+
+
+def test_corrupt_evidence_is_missing_with_the_reason(registry, root, tmp_path):
+    folder = tmp_path / "evidence"
+    collector(registry, root, folder=folder).collect(change())
+    (kept,) = folder.glob("evidence/*/*.json")
+    kept.write_bytes(kept.read_bytes()[:-9])
+    found = collector(registry, root, folder=folder, measure=False).collect(change()).evidence["flows"]
+
+    assert isinstance(found, Unknown)
+    assert "does not hold what its name says" in found.reason
+
+
+@pytest.mark.parametrize("kind", [ChangeKind.ROLLBACK, ChangeKind.HEAL])
+def test_bringing_back_is_not_kept_waiting_by_measuring(registry, root, kind):
+    made = collector(registry, root)
+    facts = made.collect(change(kind=kind))
+    assert isinstance(facts.evidence["flows"], Unknown)
+    assert facts.format == Format("mlflow.xgboost", "xgboost", ())
+    assert calls(root) == 0
+
+    promoted = made.collect(change(environment="staging"))
+    assert isinstance(promoted.evidence["flows"], Measured)
+
+
+def test_emptying_looks_at_no_bytes(registry, root):
+    facts = collector(registry, root).collect(change(kind=ChangeKind.RETIRE, after=None))
+    assert registry.downloads == []
+    assert isinstance(facts.artifact, Unknown)
+
+
+def test_what_cannot_be_read_is_unknown_and_the_next_goes_on(registry, root):
+    registry.out_of_reach.add(4)
+    made = collector(registry, root)
+    bad, good = made.collect(change(environment="staging")), made.collect(change(environment="staging", after=3))
+
+    assert bad.artifact == bad.format == bad.evidence["flows"] == Unknown("the store does not answer", "try again")
+    assert isinstance(good.evidence["flows"], Measured)
+
+
+@pytest.mark.parametrize("missing", [change(after=9), change(model="nobody")])
+def test_what_does_not_exist_is_unknown(registry, root, missing):
+    facts = collector(registry, root).collect(missing)
+    assert isinstance(facts.version, Unknown)
+    assert isinstance(facts.artifact, Unknown)
+
+
+def test_a_damaged_archive_is_unknown_not_refused(registry, root, files):
+    registry.replace_files(NAME, 4, {**files, "model.pt2": b"PK\x03\x04 and nothing more"})
+    facts = collector(registry, root).collect(change())
+    assert isinstance(facts.format, Unknown)
+    assert "cannot be read" in facts.format.reason
+    assert calls(root) == 0
+
+
+def test_the_applied_policies_measure_with_their_own_evaluator(registry, root, tmp_path):
+    before = tmp_path / "before"
+    before.mkdir()
+    for name, text in {
+        "scoring.py": SCORING.replace("[[1, 0], [0, 0]]", "[[0, 1], [0, 0]]"),
+        "rows.csv": ROWS.decode(),
+        "calls": "",
+    }.items():
+        (before / name).write_text(text)
+    facts = collector(registry, root, policies=(policies(), policies()), root_applied=before).collect(change(environment="staging"))
+
+    found = [facts.evidence["flows"], facts.evidence_applied["flows"]]
+    assert [one.figures["f1"] for one in found if isinstance(one, Measured)] == [1, 0]
+    plan = Plan("memory://", (facts.change,), (), (), "1" * 64)
+    decision = decide(plan, policies(), policies(), {(NAME, "staging"): facts})
+    assert decision.status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("tags", "run", "words"),
+    [
+        ({"data_version": ""}, {}, "no tag data_version"),
+        ({"git_commit": ""}, {}, "no tag git_commit"),
+        ({"run_id": ""}, {}, "no tag run_id"),
+        ({"run_id": "run2"}, {}, "the tag run_id says run2, the registry run1"),
+        ({"data_digest": "b" * 64}, {}, "data_digest is"),
+        ({"git_commit": "d" * 40}, {"git_commit": "d" * 40}, "is not in this repository's history"),
+        ({"git_commit": "main"}, {"git_commit": "main"}, "is not in this repository's history"),
+        ({"git_commit": "--all"}, {"git_commit": "--all"}, "is not in this repository's history"),
+        ({}, {"data_version": None}, "the run does not say its data_version"),
+        ({}, None, "the run run1 does not exist"),
+        ({}, "FAILED", "the run ended as FAILED"),
+    ],
+)
+def test_every_break_in_the_lineage_is_told(files, root, tags, run, words):
+    registry = Counting()
+    registry.add_version(NAME, files, run_id="run1", tags={**TAGS, **tags})
+    if run is not None:
+        said = {name: value for name, value in {**TAGS, **(run if isinstance(run, dict) else {})}.items() if value is not None}
+        registry.add_run(Run("run1", run if isinstance(run, str) else "FINISHED", None, {}, {}, said))
+    lineage = collector(registry, root, measure=False).collect(change(after=1)).lineage
+
+    assert isinstance(lineage, Lineage)
+    assert [one for one in lineage.breaks if words in one], lineage.breaks
+
+
+def test_no_run_at_all_is_a_break(files, root):
+    registry = Counting()
+    registry.add_version(NAME, files, tags=TAGS)
+    facts = collector(registry, root, measure=False).collect(change(after=1))
+    assert isinstance(facts.lineage, Lineage)
+    assert "registered without a run" in "; ".join(facts.lineage.breaks)
+    assert isinstance(facts.run, Unknown)
+
+
+def test_a_history_that_cannot_tell_is_unknown(registry, root):
+    def shallow(commit):
+        raise UsageError("a shallow clone cannot tell", hint="git fetch --unshallow")
+
+    lineage = collector(registry, root, measure=False, in_history=shallow).collect(change()).lineage
+    assert lineage == Unknown("a shallow clone cannot tell", "git fetch --unshallow")
+
+
+def test_wrong_sources_are_unknown_with_the_reason(registry, root):
+    made = policies()
+    (one,) = made.evaluations
+    broken = replace(made, evaluations=(replace(one, sources=("nothing/*.py",)),))
+    found = collector(registry, root, policies=(broken,)).collect(change()).evidence["flows"]
+    assert isinstance(found, Unknown)
+    assert "no file matches" in found.reason

@@ -1,0 +1,129 @@
+"""apply.yml under the real act: what a push to main does to the registry, the journal and origin."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.server import free_port
+from tests.workflows.act import git
+from tests.workflows.scene import Scene
+from tests.workflows.test_gate import registry_state
+
+STEPS = ["Set up job", "Check out", "Move to the newest commit of main", "Reconcile", "Complete job"]
+
+
+def shown(scene: Scene) -> dict[str, int]:
+    """Alias → version of the good model."""
+    from mlflow import MlflowClient
+
+    return {alias: int(version) for alias, version in MlflowClient(scene.url).get_registered_model(scene.good).aliases.items()}
+
+
+def promote(scene: Scene, branch: str, **versions: int | str) -> None:
+    """Declare versions on a branch and merge it."""
+    scene.branch(branch)
+    scene.declare(**versions)
+    scene.commit(f"Declare {versions}")
+    scene.merge(branch)
+
+
+@pytest.fixture
+def applied(scene: Scene) -> Scene:
+    """A scene in which version 1 was applied to staging by the workflow."""
+    promote(scene, "first", good_staging=1)
+    run = scene.apply()
+    assert run.exit_code == 0, run.told()
+    return scene
+
+
+def test_a_merged_promotion_is_applied_and_recorded_on_origin(applied: Scene) -> None:
+    assert shown(applied) == {"staging": 1}
+    assert "'current_stage': 'Staging'" in registry_state(applied)
+    head = applied.journal()
+    assert head is not None
+    assert git(applied.origin, "log", "-1", "--format=%G?", "promotion-journal") in {"G", "U", "N", "E"}
+    done = applied.promotion("journal", "verify")
+    assert done.returncode == 0, done.stderr
+    history = applied.promotion("history", applied.good)
+    assert "staging" in history.stdout
+
+
+def test_a_second_run_of_the_same_commit_writes_nothing(applied: Scene) -> None:
+    before, journal = registry_state(applied), applied.journal()
+    run = applied.apply()
+    assert run.exit_code == 0, run.told()
+    assert run.results() == {"apply": True}
+    assert list(run.jobs["apply"].steps) == STEPS
+    assert "nothing to do" in run.summary
+    assert registry_state(applied) == before
+    assert applied.journal() == journal
+
+
+def test_staging_then_production_by_two_merges(applied: Scene) -> None:
+    applied.branch("live")
+    applied.declare(good_production=1)
+    applied.commit("Version 1 goes live")
+    advice = applied.pull_request()
+    assert advice.exit_code == 0, advice.told()
+    applied.merge("live")
+    run = applied.apply()
+    assert run.exit_code == 0, run.told()
+    assert shown(applied) == {"staging": 1, "production": 1}
+
+
+def test_a_run_of_an_older_commit_applies_the_newest_main(applied: Scene) -> None:
+    old = git(applied.clone, "rev-parse", "HEAD")
+    promote(applied, "second", good_staging=2)
+    git(applied.clone, "checkout", "--quiet", "--detach", old)
+    run = applied.apply()
+    assert run.exit_code == 0, run.told()
+    assert shown(applied) == {"staging": 2}
+
+
+def test_a_refused_model_is_left_alone_its_neighbour_goes_on_and_the_job_is_red(scene: Scene) -> None:
+    promote(scene, "both", good_staging=1, bad_staging=1)
+    run = scene.apply()
+    assert run.exit_code != 0
+    assert run.jobs["apply"].steps["Reconcile"].exit_code == 4
+    assert shown(scene) == {"staging": 1}
+    from mlflow import MlflowClient
+
+    assert MlflowClient(scene.url).get_registered_model(scene.bad).aliases == {}
+    assert "FAILED" in run.summary
+
+
+def test_without_the_key_that_main_trusts_nothing_is_applied(scene: Scene) -> None:
+    promote(scene, "first", good_staging=1)
+    before = registry_state(scene)
+    run = scene.apply(signed=False)
+    assert run.jobs["apply"].steps["Reconcile"].result == "failure"
+    assert registry_state(scene) == before
+    assert scene.journal() is None
+
+
+def test_a_revert_on_main_brings_the_version_before_back(applied: Scene) -> None:
+    promote(applied, "second", good_staging=2)
+    assert applied.apply().exit_code == 0
+    assert shown(applied) == {"staging": 2}
+    git(applied.clone, "revert", "--no-edit", "-m", "1", "HEAD")
+    applied.push("main")
+    run = applied.apply()
+    assert run.exit_code == 0, run.told()
+    assert shown(applied) == {"staging": 1}
+    assert "rollback" in run.summary
+
+
+def test_a_registry_that_is_down_makes_the_job_red_and_records_nothing(applied: Scene) -> None:
+    promote(applied, "second", good_staging=2)
+    journal = applied.journal()
+    run = applied.apply(url=f"http://127.0.0.1:{free_port()}")
+    assert run.jobs["apply"].steps["Reconcile"].exit_code == 5
+    assert applied.journal() == journal
+
+
+def test_the_secrets_stay_secret(applied: Scene) -> None:
+    promote(applied, "second", good_staging=2)
+    run = applied.apply()
+    key = applied.key.read_text(encoding="utf-8").splitlines()
+    assert not [line for line in key[1:-1] if line in run.log]
+    assert not list((applied.folder / "act").rglob("tmp.*")), "the key's file is gone"

@@ -1,0 +1,162 @@
+"""What act cannot show (permissions, triggers, concurrency, pins, credentials), read from the files themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.workflows.act import PROJECT
+
+GITHUB = PROJECT / ".github"
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
+ACTIONS = sorted((GITHUB / "actions").glob("*/action.yml"))
+PINNED = re.compile(r"uses: (?P<action>[\w./-]+)@(?P<sha>[0-9a-f]{40}) # v\d+\.\d+\.\d+")
+
+Yaml = dict[str, Any]
+
+
+def load(file: Path) -> Yaml:
+    """A file with every scalar as text, so that ``on`` is not a boolean."""
+    loaded = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def jobs(file: Path) -> Iterator[tuple[str, Yaml]]:
+    yield from load(file)["jobs"].items()
+
+
+def steps(file: Path) -> Iterator[Yaml]:
+    found = load(file)
+    for holder in found.get("jobs", {"composite": found.get("runs")}).values():
+        yield from holder["steps"]
+
+
+def named(name: str) -> Path:
+    return GITHUB / "workflows" / f"{name}.yml"
+
+
+def test_there_is_something_to_check() -> None:
+    assert {file.stem for file in WORKFLOWS} >= {"gate", "apply", "ci"}
+    assert ACTIONS
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+class TestEveryWorkflow:
+    def test_has_no_rights_but_what_a_job_asks_for(self, file: Path) -> None:
+        assert load(file)["permissions"] == {}
+        for name, job in jobs(file):
+            assert "permissions" in job, f"{name} does not say which rights it needs"
+
+    def test_never_runs_with_the_rights_of_main_on_the_code_of_a_stranger(self, file: Path) -> None:
+        assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(load(file)["on"])
+
+    def test_has_no_path_filter_behind_which_a_required_check_would_wait_for_ever(self, file: Path) -> None:
+        for trigger in load(file)["on"].values():
+            assert not {"paths", "paths-ignore"} & set(trigger or {})
+
+    def test_says_which_shell_it_means(self, file: Path) -> None:
+        assert load(file)["defaults"]["run"]["shell"] == "bash"
+
+    def test_ends_by_itself(self, file: Path) -> None:
+        for name, job in jobs(file):
+            assert 1 <= int(job["timeout-minutes"]) <= 60, name
+
+    def test_a_pull_request_check_runs_in_the_merge_queue_as_well(self, file: Path) -> None:
+        triggers = set(load(file)["on"])
+        assert ("pull_request" in triggers) == ("merge_group" in triggers)
+
+    def test_has_a_concurrency_group(self, file: Path) -> None:
+        assert load(file)["concurrency"]["group"]
+
+    def test_gives_secrets_only_to_jobs_of_an_environment(self, file: Path) -> None:
+        for name, job in jobs(file):
+            assert "secrets." not in str(job) or job.get("environment"), name
+        assert "secrets." not in str({key: value for key, value in load(file).items() if key != "jobs"})
+
+    def test_runs_on_what_act_maps(self, file: Path) -> None:
+        mapped = {line.split()[1].split("=")[0] for line in (PROJECT / ".actrc").read_text().splitlines() if line.startswith("-P")}
+        assert {job["runs-on"] for _, job in jobs(file)} <= mapped
+
+
+@pytest.mark.parametrize("file", [*WORKFLOWS, *ACTIONS], ids=lambda file: str(file.relative_to(GITHUB)))
+class TestEveryStep:
+    def test_actions_are_pinned_by_commit_with_their_version_beside_it(self, file: Path) -> None:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if "uses:" in line and "uses: ./" not in line:
+                assert PINNED.search(line), line
+
+    def test_local_actions_exist(self, file: Path) -> None:
+        for step in steps(file):
+            if step.get("uses", "").startswith("./"):
+                assert (PROJECT / step["uses"] / "action.yml").is_file()
+
+    def test_nothing_is_pasted_into_a_script(self, file: Path) -> None:
+        for step in steps(file):
+            assert "${{" not in step.get("run", ""), "pass it through env: instead"
+
+    def test_checkouts_leave_no_token_behind_unless_something_is_pushed(self, file: Path) -> None:
+        for step in steps(file):
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] == ("true" if file.stem == "apply" else "false")
+                assert step["with"]["fetch-depth"] == "0", "a shallow clone cannot tell what was in staging"
+
+
+def test_an_action_has_one_version_everywhere() -> None:
+    found: dict[str, set[str]] = {}
+    for file in (*WORKFLOWS, *ACTIONS):
+        for match in PINNED.finditer(file.read_text(encoding="utf-8")):
+            found.setdefault(match["action"], set()).add(match["sha"])
+    assert found
+    assert all(len(shas) == 1 for shas in found.values()), found
+
+
+@pytest.mark.parametrize("name", ["gate", "apply"])
+def test_nothing_needs_the_network_under_act(name: str) -> None:
+    for step in steps(named(name)):
+        if step.get("uses", "").startswith("./"):
+            assert step["if"] == "${{ !env.ACT }}", "act would fetch the remote actions inside"
+        elif "uses" in step:
+            assert step["uses"].startswith("actions/checkout@"), "the one remote action that act does itself"
+            assert "ref" not in step["with"], "act would clone for real"
+
+
+def test_a_pull_request_may_only_read() -> None:
+    for name, job in jobs(named("gate")):
+        assert set(job["permissions"].values() if job["permissions"] else ()) <= {"read"}, name
+        assert job.get("environment") in {None, "registry-read"}
+    text = named("gate").read_text(encoding="utf-8")
+    assert "SIGNING_KEY" not in text
+    assert not re.search(r"github\.(event\.pull_request\.(title|body)|head_ref|event\.head_commit)", text)
+
+
+def test_the_one_required_check_waits_for_everything_and_is_never_skipped() -> None:
+    for name in ("gate", "ci"):
+        found = load(named(name))["jobs"]
+        needs = found[name]["needs"]
+        assert set(found) - {name} == set([needs] if isinstance(needs, str) else needs)
+        assert found[name]["if"] == "${{ always() }}"
+
+
+def test_an_apply_is_never_cancelled_and_never_beside_another() -> None:
+    concurrency = load(named("apply"))["concurrency"]
+    assert concurrency["cancel-in-progress"] == "false"
+    assert "${{" not in concurrency["group"], "one group for all of main"
+    assert load(named("apply"))["on"]["push"]["branches"] == ["main"]
+
+
+def test_what_writes_stands_behind_the_environment_of_production() -> None:
+    for file in WORKFLOWS:
+        for name, job in jobs(file):
+            writes = "write" in (job["permissions"] or {}).values() or "SIGNING_KEY" in str(job)
+            assert not writes or job.get("environment") == "production", f"{file.stem}: {name}"
+
+
+def test_owners_watch_what_judges() -> None:
+    owned = {line.split()[0] for line in (GITHUB / "CODEOWNERS").read_text().splitlines() if line.startswith("/")}
+    assert owned >= {"/.github/", "/promotion/", "/train/", "/policies/"}
