@@ -1,47 +1,58 @@
-"""Change one declared version, and not a byte besides."""
+"""Change one declared version in a file, and nothing else: comments, layout and line ends stay byte for byte."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+import codecs
 
-from promotion.config.load import load_desired
-from promotion.config.schema import read_use
-from promotion.config.yamlsource import Node, Source, parse
-from promotion.errors import UsageError
+from promotion.config import declarations, yamlsource
+from promotion.config.document import Document, Scalar, Source
+from promotion.config.scalars import resolve
+from promotion.config.schema import parse_use
+from promotion.config.wording import explain_use, nearest
+from promotion.errors import InvalidFiles, UsageError
 
 
 def edit(source: Source, model: str, environment: str, use: str) -> bytes:
-    """The file with ``use`` (``4``, ``4@sha256:…``, ``none``) as the version of one binding; comments and layout stay.
+    """The file's bytes with ``use`` (``N``, ``N@sha256:DIGEST`` or ``none``) as the declaration of one binding.
 
-    Raises UsageError when the file does not declare the binding or ``use`` is no version, InvalidFiles when the file is wrong.
+    Raises UsageError for a ``use`` that is not one, or a binding that the file does not have; InvalidFiles when the file is wrong.
     """
+    _check(use)
+    document = yamlsource.read(source)
+    if document.problems:
+        raise InvalidFiles(document.all_problems())
+    value = _find(document, model, environment)
+    text = document.text[: value.start] + use + document.text[value.end :]
+    return (codecs.BOM_UTF8 if document.bom else b"") + text.encode()
+
+
+def _check(use: str) -> None:
     try:
-        read_use(int(use) if use.isdecimal() and not use.startswith("0") else use)
-    except ValueError as error:
-        raise UsageError(f"{model} {environment}: {error}") from error
-    value = _value(source, parse(source), model, environment)
-    text = source.content.decode("utf-8")
-    changed = Source(source.name, (text[: value.start] + use + text[value.end :]).encode("utf-8"))
-    load_desired([changed])
-    return changed.content
+        parse_use(resolve(use))
+    except ValueError:
+        message, hint = explain_use(Scalar(use, plain=True, line=0, column=0, start=0, end=0))
+        raise UsageError(message, hint=hint.replace("use: ", "")) from None
 
 
-def _value(source: Source, root: Node, model: str, environment: str) -> Node:
-    models = root.get("models") or root
-    bindings = models.get(model)
-    if bindings is None:
-        known = [str(key.value) for key, _ in models.entries or ()]
-        raise UsageError(f"{source.name} does not declare {model!r}", hint=_hint(model, known, "add it by hand: its name, an environment, use"))
-    found = bindings.get(environment)
-    use = found.get("use") if found is not None else None
-    if use is None:
-        known = [str(key.value) for key, _ in bindings.entries or ()]
+def _find(document: Document, model: str, environment: str) -> Scalar:
+    """The value of the binding's ``use``; raises UsageError where it is not there."""
+    names = declarations.model_names(document)
+    if model not in names:
         raise UsageError(
-            f"{source.name} does not declare {environment!r} of {model!r}", hint=_hint(environment, known, "add it by hand: its name, then use")
+            f"{document.name} does not declare {model!r}",
+            hint=nearest(model, names) or f"add it:\n  {model}:\n    {environment}:\n      use: 1",
         )
-    return use
-
-
-def _hint(name: str, known: list[str], otherwise: str) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else otherwise
+    found = {name.text: use for owner, name, use in declarations.uses(document) if owner.text == model}
+    if environment not in found:
+        key, _ = document.at(("models", model))
+        assert key is not None
+        known = f"declared are: {', '.join(found)}; to" if found else "to"
+        hint = f"{known} declare it, add below {model}:\n  {environment}:\n    use: 1"
+        raise UsageError(f"{document.name} does not declare {environment!r} of {model!r}", hint=hint, place=document.place(key))
+    value = found[environment]
+    try:
+        parse_use(value.value)
+    except ValueError:
+        message, hint = explain_use(value)
+        raise UsageError(message, hint=hint, place=document.place(value)) from None
+    return value

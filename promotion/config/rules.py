@@ -1,96 +1,161 @@
-"""The files of the policies folder: rules for environments, and evaluations."""
+"""policies/*.yaml → the rules in force: every problem of every file, or Policies. What a file is, its content tells."""
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Sequence
-from difflib import get_close_matches
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from promotion.config.schema import EvaluationsFile, PolicyFile, RuleForm
-from promotion.config.yamlsource import Node, Source, parse
-from promotion.domain import Problem
-from promotion.errors import InvalidFiles
+from promotion.config import yamlsource
+from promotion.config.document import Document, Items, Scalar, Source, Table, described
+from promotion.config.schema import EvaluationEntry, EvaluationsFile, PolicyFile, RuleEntry
+from promotion.config.wording import nearest, report_odd, validated
 from promotion.gates import BUILT_IN, GATES
-from promotion.policies import Dataset, Evaluation, Rule
+from promotion.policies import Dataset, Evaluation, Policies, Rule
+
+_COMMON = frozenset(RuleEntry.model_fields)
+_WHAT = "a file of rules has the keys version, environment and rules; a file of evaluations has version and evaluations"
 
 
-def read_policies(sources: Sequence[Source], problems: list[Problem]) -> tuple[list[Rule], list[Evaluation]]:
-    """Every rule and evaluation of these files; what is wrong is added to ``problems``."""
+@dataclass(slots=True)
+class Read:
+    """What the files say as far as they are right, with their documents, whose ``problems`` tell the rest."""
+
+    policies: Policies
+    documents: tuple[Document, ...]
+    environments: list[tuple[Document, Scalar]] = field(default_factory=list)
+    """Each environment that a file gives rules for, where it names it."""
+    patterns: list[tuple[Document, Scalar]] = field(default_factory=list)
+    """Every pattern for names of models, where it stands."""
+    references: list[tuple[Document, Scalar]] = field(default_factory=list)
+    """Every evaluation that a rule names, where it names it."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Every evaluation, by its place, right or wrong."""
+
+
+def read(sources: Sequence[Source]) -> Read:
+    """Read all files together; raises nothing, every problem is in the documents."""
     rules: list[Rule] = []
     evaluations: list[Evaluation] = []
-    for source in sources:
-        try:
-            root = parse(source)
-        except InvalidFiles as error:
-            problems += error.problems
+    found = Read(Policies((), (), digest(sources)), ())
+    documents = []
+    for source in sorted(sources, key=lambda one: one.name):
+        document = yamlsource.read(source)
+        documents.append(document)
+        root = _root(document)
+        if root is None:
             continue
-        if root.get("evaluations") is not None:
-            evaluations += _evaluations(source, root, problems)
+        if "evaluations" in root.entries:
+            evaluations += _evaluations(document, root, found)
+        elif root.entries.keys() & {"rules", "environment"}:
+            rules += _rules(document, root, found)
         else:
-            rules += _rules(source, root, problems)
-    names: dict[str, Evaluation] = {}
-    for one in evaluations:
-        if names.setdefault(one.name, one) is not one:
-            problems.append(Problem(one.place, f"the evaluation {one.name!r} stands twice", "duplicate-key", f"also at {names[one.name].place}"))
-    return rules, evaluations
-
-
-def _evaluations(source: Source, root: Node, problems: list[Problem]) -> list[Evaluation]:
-    from promotion.config.load import validated
-
-    form = validated(source, root, EvaluationsFile, root.plain(), problems)
-    if form is None:
-        return []
-    return [
-        Evaluation(
-            name=name,
-            models=tuple(one.models),
-            evaluator=one.evaluator,
-            sources=tuple(one.sources),
-            dataset=Dataset(one.dataset.path, one.dataset.sha256, one.dataset.get),
-            timeout=float(one.timeout),
-            memory=one.memory,
-            settings=one.settings,
-            place=root.key(("evaluations", name)).place,
-        )
-        for name, one in form.evaluations.items()
-    ]
-
-
-def _rules(source: Source, root: Node, problems: list[Problem]) -> list[Rule]:
-    from promotion.config.load import validated
-
-    form = validated(source, root, PolicyFile, root.plain(), problems)
-    if form is None:
-        return []
-    found = []
-    for index, one in enumerate(form.rules):
-        node = root.find(("rules", index))
-        parameters = _parameters(source, root, one, index, problems)
-        if parameters is not None:
-            found.append(Rule(one.gate, form.environment, tuple(one.models), parameters, one.mode == "enforce", node.place))
+            document.report(root, "this is neither rules nor evaluations", "kind", _WHAT)
+            continue
+        report_odd(document, root, {(problem.place.line - 1, problem.place.column - 1) for problem in document.problems})
+    found.policies = Policies(tuple(rules), tuple(evaluations), found.policies.digest)
+    found.documents = tuple(documents)
     return found
 
 
-def _parameters(source: Source, root: Node, rule: RuleForm, index: int, problems: list[Problem]) -> BaseModel | None:
-    from promotion.config.load import translated
+def digest(sources: Sequence[Source]) -> str:
+    """Sha256 over the sorted names (without their folder) and the bytes of the files, in hex.
 
-    path: tuple[str | int, ...] = ("rules", index)
-    place = root.find((*path, "gate")).place
-    gate = GATES.get(rule.gate)
+    Each part is hashed first, so that none can run into the next.
+    """
+    whole = hashlib.sha256()
+    for source in sorted(sources, key=lambda one: one.name):
+        whole.update(hashlib.sha256(PurePosixPath(source.name).name.encode()).digest())
+        whole.update(hashlib.sha256(source.content).digest())
+    return whole.hexdigest()
+
+
+def _root(document: Document) -> Table | None:
+    """The file's mapping; None where there is none, with the problem noted."""
+    root = document.root
+    if isinstance(root, Table):
+        return root
+    if not document.problems:
+        if root is None or (isinstance(root, Scalar) and not root.text):
+            document.report_at(0, 0, "the file holds no rules", "empty-file", f"{_WHAT}; or delete it")
+        else:
+            document.report(root, f"the file must be a mapping, however: {described(root)}", "value", _WHAT)
+    return None
+
+
+def _rules(document: Document, root: Table, found: Read) -> list[Rule]:
+    """The rules of one file."""
+    file = validated(document, PolicyFile, root)
+    environment = root.get("environment")
+    if isinstance(environment, Scalar):
+        found.environments.append((document, environment))
+    entries = root.get("rules")
+    rules = []
+    for index, entry in enumerate(entries.items if isinstance(entries, Items) else ()):
+        if not isinstance(entry, Table):
+            continue
+        found.patterns += _patterns(document, entry)
+        evaluation = entry.get("evaluation")
+        if isinstance(evaluation, Scalar):
+            found.references.append((document, evaluation))
+        parameters = _parameters(document, entry, index)
+        if parameters is not None and file is not None:
+            values = file.rules[index]
+            rules.append(Rule(values.gate, file.environment, values.models, parameters, values.mode == "enforce", document.place(entry)))
+    return rules
+
+
+def _parameters(document: Document, entry: Table, index: int) -> BaseModel | None:
+    """What the gate itself is told, or None with the problem noted."""
+    name = entry.get("gate")
+    if not isinstance(name, Scalar) or not isinstance(name.value, str):
+        return None
+    if name.text in BUILT_IN:
+        document.report(name, f"the gate {name.text!r} runs by itself, no policy names it", "built-in-gate", "delete this rule")
+        return None
+    gate = GATES.get(name.text)
     if gate is None:
-        close = get_close_matches(rule.gate, set(GATES) - BUILT_IN, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known gates: {', '.join(sorted(set(GATES) - BUILT_IN))}"
-        problems.append(source.problem(place, f"there is no gate {rule.gate!r}", "unknown-gate", hint))
+        known = [one for one in GATES if one not in BUILT_IN]
+        document.report(name, f"there is no gate {name.text!r}", "unknown-gate", nearest(name.text, known))
         return None
-    if rule.gate in BUILT_IN:
-        problems.append(source.problem(place, f"{rule.gate!r} always judges and has nothing to set", "built-in-gate", "remove this rule"))
-        return None
-    try:
-        # As JSON, since a list is what YAML has for pydantic's strict tuples.
-        return gate.parameters.model_validate_json(json.dumps(rule.model_extra or {}))
-    except ValidationError as error:
-        problems += [translated(source, root, gate.parameters, one, path) for one in error.errors(include_url=False)]
-        return None
+    return validated(document, gate.parameters, entry, ("rules", index), without=_COMMON)
+
+
+def _evaluations(document: Document, root: Table, found: Read) -> list[Evaluation]:
+    """The evaluations of one file."""
+    file = validated(document, EvaluationsFile, root)
+    table = root.get("evaluations")
+    evaluations = []
+    for name, entry in table.entries.values() if isinstance(table, Table) else ():
+        if name.text in found.names:
+            message = f"the evaluation {name.text!r} stands in {found.names[name.text]} already"
+            document.report(name, message, "several-files", "name each once")
+        found.names[name.text] = str(document.place(name))
+        if not isinstance(entry, Table):
+            continue
+        found.patterns += _patterns(document, entry)
+        if file is not None:
+            evaluations.append(_evaluation(document, name, file.evaluations[name.text]))
+    return evaluations
+
+
+def _evaluation(document: Document, name: Scalar, entry: EvaluationEntry) -> Evaluation:
+    return Evaluation(
+        name=name.text,
+        models=entry.models,
+        evaluator=entry.evaluator,
+        sources=entry.sources,
+        dataset=Dataset(entry.dataset.path, entry.dataset.sha256, entry.dataset.get),
+        timeout=entry.timeout,
+        memory=entry.memory,
+        settings=entry.settings,
+        place=document.place(name),
+    )
+
+
+def _patterns(document: Document, entry: Table) -> list[tuple[Document, Scalar]]:
+    models = entry.get("models")
+    return [(document, item) for item in models.items if isinstance(item, Scalar)] if isinstance(models, Items) else []

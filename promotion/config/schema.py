@@ -1,168 +1,269 @@
-"""The file formats, as models: what a key may hold, and the JSON Schema by which editors complete and check the files."""
+"""The file formats as typed models: what a file may hold, and the JSON Schemas with which editors complete and check it.
+
+What no schema can say (names that other files declare, lines that stand too close) is checked in ``declarations`` and ``rules``.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic.fields import FieldInfo
 
-from promotion.config.yamlsource import Quoted
-from promotion.domain import Bound
+NEWEST = 2**31 - 1
+"""The largest version number that a registry's column holds."""
 
-_USE = re.compile(r"(?P<version>[1-9][0-9]{0,8})(?:@sha256:(?P<digest>[0-9a-f]{64}))?")
-_SIZES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_ENVIRONMENT = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_ALIAS = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_RESERVED_ALIAS = re.compile(r"latest|v[0-9]+", re.IGNORECASE)
+_PINNED = re.compile(r"(?P<version>[1-9][0-9]*)@sha256:(?P<digest>[0-9a-f]{64})")
+_SIZE = re.compile(r"(?P<number>[0-9]{1,6}(?:\.[0-9]{1,3})?) ?(?P<unit>[KMGT]i?B)")
+_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_DURATION = re.compile(r"(?:(?P<h>[0-9]{1,4})h)?(?:(?P<m>[0-9]{1,6})m)?(?:(?P<s>[0-9]{1,7})s)?")
+
+Use = tuple[int, str | None] | None
+"""What a binding declares: version and pinned digest, or None for the explicit ``none``."""
 
 
-class Strict(BaseModel):
-    """Unknown keys are refused, nothing is converted."""
+def parse_use(value: object) -> Use:
+    """Read ``N``, ``N@sha256:<64 hex digits>`` or ``none``; raises ValueError for anything else."""
+    if value == "none":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= NEWEST:
+        return value, None
+    match = _PINNED.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not 1 <= int(match["version"][:11]) <= NEWEST:
+        raise ValueError("must be a version number, N@sha256:<64 hex digits>, or none")
+    return int(match["version"]), match["digest"]
+
+
+def _environment_name(name: str) -> str:
+    if not _ENVIRONMENT.fullmatch(name):
+        raise ValueError(f"the environment's name {name!r} must be lower-case letters, digits, - and _, beginning with a letter")
+    return name
+
+
+def _model_name(name: str) -> str:
+    """MLflow's own rule, and nothing that would need quoting in a filter, a shell or the form NAME/VERSION@DIGEST."""
+    if not name or len(name) > 256:
+        raise ValueError(f"a model's name has 1 to 256 characters, however: {len(name)}")
+    if name in {".", ".."}:
+        raise ValueError(f"{name!r} is not a name that MLflow accepts")
+    bad = sorted({char for char in name if char in "/:@'\"`\\" or char.isspace() or not char.isprintable()})
+    if bad:
+        raise ValueError(f"the model's name {name!r} must not contain {' or '.join(repr(char) for char in bad)}")
+    return name
+
+
+def _alias(name: str) -> str:
+    if not _ALIAS.fullmatch(name):
+        raise ValueError(f"the alias {name!r} must be letters, digits, - and _")
+    if _RESERVED_ALIAS.fullmatch(name):
+        raise ValueError(f"the alias {name!r} is reserved by MLflow: 'latest' and v<number> mean versions")
+    return name
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
+        raise ValueError(f"{path!r} must be a path inside the repository, with / between its parts")
+    return path
+
+
+def _pattern(pattern: str) -> str:
+    if not pattern or any(char.isspace() for char in pattern):
+        raise ValueError(f"{pattern!r} is not a pattern for names of models")
+    return pattern
+
+
+def _seconds(value: object) -> float:
+    """Seconds from a number, or from text such as ``90s``, ``2m`` or ``1h30m``."""
+    found = 0.0
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        found = float(value)
+    elif isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+        found = float(sum(int(match[unit] or 0) * size for unit, size in (("h", 3600), ("m", 60), ("s", 1))))
+    if not 0 < found <= 86_400:
+        raise ValueError("must be a time up to a day: seconds, or text such as 90s, 2m or 1h30m")
+    return found
+
+
+def _bytes(value: object) -> int:
+    """Bytes from a number, or from text such as ``512MiB`` or ``8GiB``."""
+    found = 0
+    if isinstance(value, int) and not isinstance(value, bool):
+        found = value
+    elif isinstance(value, str) and (match := _SIZE.fullmatch(value)):
+        found = int(float(match["number"]) * _UNITS[match["unit"]])
+    if not 2**20 <= found <= 2**50:
+        raise ValueError("must be a size of at least 1MiB: bytes, or text such as 512MiB or 8GiB")
+    return found
+
+
+_VERSION = {"type": "integer", "minimum": 1, "maximum": NEWEST}
+_USE_SCHEMA = {
+    "anyOf": [_VERSION, {"const": "none"}, {"type": "string", "pattern": "^[1-9][0-9]*@sha256:[0-9a-f]{64}$"}],
+    "description": "A version number, N@sha256:DIGEST to pin its bytes, or none for explicitly nothing.",
+}
+
+_SECONDS_SCHEMA = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
+        {"type": "string", "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$"},
+    ]
+}
+_BYTES_SCHEMA = {
+    "anyOf": [
+        {"type": "integer", "minimum": 2**20},
+        {"type": "string", "pattern": f"^{_SIZE.pattern.replace('?P<number>', '').replace('?P<unit>', '')}$"},
+    ]
+}
+
+EnvironmentName = Annotated[str, AfterValidator(_environment_name), Field(json_schema_extra={"pattern": f"^{_ENVIRONMENT.pattern}$"})]
+ModelName = Annotated[str, AfterValidator(_model_name)]
+InsidePath = Annotated[str, AfterValidator(_inside)]
+Patterns = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], Field(strict=False, min_length=1)]
+
+
+class _Strict(BaseModel):
+    """Unknown keys are refused, types are not converted, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-def read_use(value: object) -> Bound | None:
-    """``N``, ``N@sha256:DIGEST`` or ``none``; raises ValueError with what to write instead. The digest is empty without a pin."""
-    if isinstance(value, Quoted):
-        raise ValueError(f"a version is written without quotes: {value}")
-    if isinstance(value, bool) or value is None:
-        raise ValueError("a version number, or none to leave the environment empty, is needed here")
-    text = str(value)
-    if text == "none":
-        return None
-    if isinstance(value, float):
-        raise ValueError(f"{text} is read as a fraction; a version is a whole number: {int(value)}")
-    if match := _USE.fullmatch(text):
-        return Bound(int(match["version"]), match["digest"] or "")
-    if re.fullmatch(r"0+[1-9][0-9]*", text):
-        raise ValueError(f"{text} would be another number for some YAML readers; write {text.lstrip('0')}")
-    if "@" in text:
-        raise ValueError(f"{text!r} is not VERSION@sha256: and 64 hexadecimal digits; promotion pin writes it")
-    raise ValueError(f"{text!r} is not a version: write a whole number such as 4, or none")
+class Binding(_Strict):
+    """One environment of one model."""
+
+    use: Annotated[Any, PlainValidator(parse_use), WithJsonSchema(_USE_SCHEMA)]
 
 
-def read_size(value: object) -> int:
-    """``8GiB``, ``512MiB`` or a number of bytes → bytes; raises ValueError."""
-    return _measure(value, _SIZES, "8GiB, 512MiB or a number of bytes", least=1 << 20)
-
-
-def read_span(value: object) -> int:
-    """``90``, ``90s``, ``2m`` or ``1h`` → seconds; raises ValueError."""
-    return _measure(value, _SPANS, "90s, 2m, 1h or a number of seconds", least=1)
-
-
-def _measure(value: object, units: dict[str, int], form: str, *, least: int) -> int:
-    match = re.fullmatch(r"([1-9][0-9]{0,14}) ?([A-Za-z]*)", str(value))
-    if match is None or isinstance(value, bool) or (match[2] and match[2] not in units):
-        raise ValueError(f"{value!r} is not {form}")
-    amount = int(match[1]) * units.get(match[2], 1)
-    if amount < least:
-        raise ValueError(f"{value!r} is too little")
-    return amount
-
-
-def _alias(text: str) -> str:
-    if text == "latest" or re.fullmatch(r"v[0-9]+", text, re.IGNORECASE):
-        raise ValueError(f"{text!r} is reserved by MLflow")
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", text):
-        raise ValueError(f"{text!r} is not an alias: letters, digits, _ and -")
-    return text
-
-
-_USE_SCHEMA: dict[str, Any] = {
-    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": f"^(none|{_USE.pattern.replace('?P<version>', '').replace('?P<digest>', '')})$"}]
-}
-Use = Annotated[Bound | None, BeforeValidator(read_use), WithJsonSchema(_USE_SCHEMA)]
-Span = Annotated[int, BeforeValidator(read_span), WithJsonSchema({"type": ["integer", "string"], "examples": [90, "2m"]})]
-Size = Annotated[int, BeforeValidator(read_size), WithJsonSchema({"type": ["integer", "string"], "examples": ["8GiB"]})]
-Patterns = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
-
-
-class Binding(Strict):
-    """One binding: which version is in an environment."""
-
-    use: Use
-
-
-class EnvironmentForm(Strict):
-    """How an environment shows in the registry."""
+class EnvironmentEntry(_Strict):
+    """How an environment shows in the registry: a stage, an alias, or both."""
 
     stage: Literal["Staging", "Production"] | None = None
     alias: Annotated[str, AfterValidator(_alias)] | None = None
 
 
-class LimitsForm(Strict):
-    """How much one reconcile may change."""
+class LimitsEntry(_Strict):
+    """How much one reconcile may change: a number of changes, and a share of the managed models (where they are more than ten)."""
 
-    max_changes: Annotated[int, Field(ge=0)] = 20
-    max_share: Annotated[float, Field(gt=0, le=1, strict=False)] = 0.2
-
-
-class EnvironmentsFile(Strict):
-    """environments.yaml."""
-
-    version: Literal[1]
-    environments: dict[str, EnvironmentForm] | None = None
-    limits: LimitsForm = LimitsForm()
-    models: dict[str, dict[str, Binding] | None] | None
+    max_changes: int = Field(default=20, ge=0, le=1_000_000)
+    max_share: float = Field(default=0.2, gt=0, le=1)
 
 
-class DatasetForm(Strict):
-    """Pinned rows."""
-
-    path: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    get: str | None = None
-
-
-class EvaluationForm(Strict):
-    """How the models that match are measured."""
-
-    models: Patterns
-    evaluator: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
-    sources: Patterns
-    dataset: DatasetForm
-    timeout: Span = 600
-    memory: Size = 8 << 30
-    settings: dict[str, Any] = {}
-
-
-class EvaluationsFile(Strict):
-    """policies/evaluations.yaml."""
+class EnvironmentsFile(_Strict):
+    """environments.yaml: which version of each model is in which environment. Git is the truth."""
 
     version: Literal[1]
-    evaluations: Annotated[dict[str, EvaluationForm], Field(min_length=1)]
+    environments: dict[EnvironmentName, EnvironmentEntry] | None = None
+    limits: LimitsEntry | None = None
+    models: dict[ModelName, dict[EnvironmentName, Binding]] | None
 
 
-class RuleForm(BaseModel):
-    """One rule; every other key is a parameter of its gate."""
+class RuleEntry(_Strict):
+    """One rule: a gate and, beside these keys, the gate's own parameters."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
-    gate: str
-    models: Patterns = ["*"]
-    mode: Literal["enforce", "observe"] = "enforce"
+
+    gate: Annotated[str, Field(description="The gate's name: promotion gates lists them.")]
+    models: Annotated[Patterns, Field(description="Shell patterns for names of models; all models by default.")] = ("*",)
+    mode: Annotated[Literal["enforce", "observe"], Field(description="observe: the verdict is shown and never blocks.")] = "enforce"
 
 
-class PolicyFile(Strict):
-    """policies/staging.yaml and its like: the rules of one environment."""
+class PolicyFile(_Strict):
+    """policies/ENVIRONMENT.yaml: the rules for entering one environment."""
 
     version: Literal[1]
-    environment: str
-    rules: Annotated[list[RuleForm], Field(min_length=1)]
+    environment: EnvironmentName
+    rules: Annotated[tuple[RuleEntry, ...], Field(strict=False, min_length=1)]
 
 
-FILES: dict[str, type[BaseModel]] = {"environments": EnvironmentsFile, "policy": PolicyFile, "evaluations": EvaluationsFile}
+class DatasetEntry(_Strict):
+    """Pinned rows: where they lie, what they must hash to, and the command that gets them."""
+
+    path: InsidePath
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    get: Annotated[str, Field(min_length=1)] | None = None
+
+
+class EvaluationEntry(_Strict):
+    """How models that match are measured. ``sources`` are the files whose hash is the evaluator's identity."""
+
+    models: Patterns
+    evaluator: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+    sources: Annotated[tuple[InsidePath, ...], Field(strict=False, min_length=1)]
+    dataset: DatasetEntry
+    timeout: Annotated[float, PlainValidator(_seconds), WithJsonSchema(_SECONDS_SCHEMA)] = 600.0
+    memory: Annotated[int, PlainValidator(_bytes), WithJsonSchema(_BYTES_SCHEMA)] = 8 * 2**30
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class EvaluationsFile(_Strict):
+    """policies/evaluations.yaml: what measures which models, on which rows."""
+
+    version: Literal[1]
+    evaluations: dict[Annotated[str, Field(min_length=1)], EvaluationEntry]
+
+
+FORMATS: dict[str, type[BaseModel]] = {"environments": EnvironmentsFile, "policy": PolicyFile, "evaluations": EvaluationsFile}
 
 
 def json_schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of one kind of file; a rule's parameters depend on its gate."""
-    schema = FILES[kind].model_json_schema()
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    if kind == "policy":
-        from promotion.gates import BUILT_IN, GATES
+    """The JSON Schema of ``environments``, ``policy`` or ``evaluations``; the rules of a policy know every gate's parameters.
 
-        forms = [(name, gate.parameters.model_json_schema()) for name, gate in GATES.items() if name not in BUILT_IN]
-        rule = schema["$defs"]["RuleForm"]
-        rule["properties"]["gate"] = {"enum": [name for name, _ in forms]}
-        rule["allOf"] = [{"if": {"properties": {"gate": {"const": name}}}, "then": {"properties": form.get("properties", {})}} for name, form in forms]
-    return schema
+    Raises KeyError for any other kind.
+    """
+    schema = FORMATS[kind].model_json_schema()
+    if kind == "policy":
+        _add_gates(schema)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def fields_of(model: type[BaseModel], path: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The keys that are known at a path below a model; empty where any key may stand."""
+    found: Any = model
+    for part in path:
+        found = _below(found, part)
+    found = _bare(found)
+    return tuple(found.model_fields) if isinstance(found, type) and issubclass(found, BaseModel) else ()
+
+
+def _below(annotation: Any, part: int | str) -> Any:  # noqa: ANN401 - annotations have no common type
+    """The annotation of one part of a value."""
+    bare = _bare(annotation)
+    if isinstance(bare, type) and issubclass(bare, BaseModel):
+        known: FieldInfo | None = bare.model_fields.get(str(part))
+        return known.annotation if known else None
+    arguments = get_args(bare)
+    return {dict: arguments[1:2], tuple: arguments[:1]}.get(get_origin(bare), ())[0] if arguments else None
+
+
+def _bare(annotation: Any) -> Any:  # noqa: ANN401
+    """Without Annotated and without ``| None``."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    rest = [one for one in get_args(annotation) if one is not type(None)]
+    if type(None) in get_args(annotation) and len(rest) == 1:
+        return _bare(rest[0])
+    return annotation
+
+
+def _add_gates(schema: dict[str, Any]) -> None:
+    """One alternative for each gate in place of a rule with any keys."""
+    from promotion.gates import BUILT_IN, GATES
+
+    definitions = schema["$defs"]
+    common = definitions.pop("RuleEntry")
+    alternatives = []
+    for name, gate in sorted(GATES.items()):
+        if name in BUILT_IN:
+            continue
+        own = gate.parameters.model_json_schema(ref_template="#/$defs/{model}")
+        definitions.update(own.pop("$defs", {}))
+        properties = {**common["properties"], "gate": {"const": name, "description": gate.summary}, **own.get("properties", {})}
+        required = ["gate", *own.get("required", [])]
+        shape = {"type": "object", "title": name, "additionalProperties": False}
+        alternatives.append({**shape, "properties": properties, "required": required})
+    definitions["RuleEntry"] = {"oneOf": alternatives}

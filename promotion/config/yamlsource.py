@@ -1,237 +1,256 @@
-"""YAML with the place of every value, and none of YAML's surprises.
+"""YAML with the position of every value, from bytes; every doubtful construct is refused with its place.
 
-Only the plain part of the language is accepted: one document of mappings, lists and scalars, without anchors, tags or merge keys,
-so that what a reviewer reads is what is loaded. Scalars are resolved by a short list of rules, not by YAML 1.1's.
+Only the part of YAML that reads the same to everybody is accepted: mappings, lists and scalars in one UTF-8 document. Anchors,
+aliases, merge keys, tags and directives are refused, so nothing can expand ("billion laughs"); nesting is bounded while events
+arrive, so nothing can overflow the stack. CRLF and a byte order mark at the start are accepted and kept by edits.
 """
 
 from __future__ import annotations
 
+import codecs
+import gc
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from contextlib import contextmanager
+from itertools import islice
 
 import yaml
 
-from promotion.domain import Place, Problem
-from promotion.errors import InvalidFiles
+from promotion.config.document import MOST_COUNTED, Document, Items, Node, Scalar, Source, Table, described
+from promotion.config.scalars import Odd
 
-MAX_BYTES = 4 << 20
-MAX_DEPTH = 32
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?")
-_CONFLICT = re.compile(r"(?:<{7}|>{7}|\|{7})(?: .*)?|={7}")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_OTHER_READERS = frozenset("y n yes no on off true false null ~".split())
+MOST_BYTES = 4_000_000
+MOST_NODES = 300_000
+"""Room for 30,000 models; what is larger would only take long to be refused."""
+DEEPEST = 32
+_SPLIT = "split it: --file may be given several times"
 
-
-class Quoted(str):
-    """Text that stood in quotes: it is text, whatever it looks like."""
-
-    __slots__ = ()
+_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|\r(?!\n)")
+_REORDERS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: .*)?$", re.MULTILINE)
+_TAB = re.compile(r"^[^#\"'\t\n]*(\t)(?=[^\n]*[^\s])", re.MULTILINE)
+_TAB_IN_COMMENT = re.compile(r"\s*#")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The bytes of one file, and its name for messages: a POSIX path relative to the repository."""
-
-    name: str
-    content: bytes
-
-    def line(self, number: int) -> str:
-        """The text of a line, counted from 1; empty beyond the end."""
-        lines = self.content.decode("utf-8", "replace").splitlines()
-        return lines[number - 1] if 0 < number <= len(lines) else ""
-
-    def problem(self, place: Place, message: str, rule: str, hint: str | None = None) -> Problem:
-        """A problem at a place in this file, with its line."""
-        return Problem(place, message, rule, hint, self.line(place.line))
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One value with its place. ``start`` and ``end`` are its characters in the decoded text; ``value`` is the scalar.
-
-    ``entries`` are a mapping's keys and values, ``items`` a list's; both None for a scalar.
-    """
-
-    place: Place
-    start: int
-    end: int
-    value: object = None
-    entries: tuple[tuple[Node, Node], ...] | None = None
-    items: tuple[Node, ...] | None = None
-
-    def plain(self) -> Any:  # noqa: ANN401 - whatever the file holds
-        """The value as Python has it; a key that stands twice keeps its last value (it is a problem anyhow)."""
-        if self.entries is not None:
-            return {str(key.value): value.plain() for key, value in self.entries}
-        if self.items is not None:
-            return [item.plain() for item in self.items]
-        return self.value
-
-    def get(self, key: str) -> Node | None:
-        """A mapping's value by its key, None when there is none."""
-        return next((value for name, value in self.entries or () if name.value == key), None)
-
-    def find(self, path: tuple[str | int, ...]) -> Node:
-        """The deepest node on a path of keys and indices that exists."""
-        node = self
-        for step in path:
-            found = node.items[step] if isinstance(step, int) and node.items and step < len(node.items) else node.get(str(step))
-            if found is None:
-                return node
-            node = found
-        return node
-
-    def key(self, path: tuple[str | int, ...]) -> Node:
-        """The key (not the value) at the end of a path."""
-        parent = self.find(path[:-1])
-        return next((name for name, _ in parent.entries or () if name.value == path[-1]), parent)
+def read(source: Source) -> Document:
+    """Read one file; whatever is wrong with it as YAML is in ``problems``, never raised."""
+    document = _decoded(source)
+    if not document.problems:
+        _scan(document)
+    # Tabs alone do not keep the rest from being read, and reading may find more.
+    if all(problem.rule == "tab" for problem in document.problems):
+        try:
+            document.root = _compose(document)
+        except _Stop:
+            pass
+        except yaml.YAMLError as error:
+            _syntax(document, error)
+    return document
 
 
-def parse(source: Source) -> Node:
-    """The one document of a file. Raises InvalidFiles with every problem that can be told at once."""
-    text = _text(source)
-    if found := list(_surface(source, text)):
-        raise InvalidFiles(found)
-    problems: list[Problem] = []
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Without the cycle collector: reading makes no cycles, and walking the growing tree again and again is a third of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
     try:
-        root = _Builder(source, problems).build(text)
-    except yaml.MarkedYAMLError as error:
-        raise InvalidFiles([*problems, _marked(source, error)]) from error
-    if problems:
-        raise InvalidFiles(problems)
-    if root is None:
-        raise InvalidFiles([source.problem(Place(source.name, 1, 1), "the file is empty", "empty", "it starts with: version: 1")])
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Stop(Exception):
+    """What was found makes the rest of the file unreadable."""
+
+
+def _decoded(source: Source) -> Document:
+    """The text of a file; undecodable or oversized files become a document with the problem."""
+    content = source.content
+    if len(content) > MOST_BYTES:
+        document = Document(source.name, "")
+        document.report_at(0, 0, f"the file has {len(content):,} bytes, more than {MOST_BYTES:,}", "too-large", _SPLIT)
+        return document
+    bom = content.startswith(codecs.BOM_UTF8)
+    try:
+        return Document(source.name, content.removeprefix(codecs.BOM_UTF8).decode("utf-8"), bom=bom)
+    except UnicodeDecodeError as error:
+        return _undecodable(source, error)
+
+
+def _undecodable(source: Source, error: UnicodeDecodeError) -> Document:
+    content = source.content.removeprefix(codecs.BOM_UTF8)
+    before = content[: error.start].decode("utf-8")
+    document = Document(source.name, content.decode("utf-8", errors="replace"))
+    line = before.count("\n")
+    wide = source.content[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+    what = "this is UTF-16, not UTF-8" if wide else f"byte 0x{content[error.start]:02x} is not UTF-8"
+    document.report_at(line, len(before) - before.rfind("\n") - 1, what, "encoding", "save the file as UTF-8")
+    return document
+
+
+def _scan(document: Document) -> None:
+    """What can be told from the text alone, and would only confuse a parser."""
+    text = document.text
+    for match in islice(_CONFLICT.finditer(text), MOST_COUNTED):
+        if match[0].startswith("<"):
+            hint = "keep what is meant, delete the lines <<<<<<<, ======= and >>>>>>>, and commit the result"
+            _report_offset(document, match.start(), f"a merge conflict was left here: {match[0][:60]}", "merge-conflict", hint)
+    end = None if document.problems else _CONFLICT.search(text)
+    if end is not None:
+        message = f"the end of a merge conflict was left here: {end[0][:60]}"
+        _report_offset(document, end.start(), message, "merge-conflict", "delete it")
+    for match in islice(_FORBIDDEN.finditer(text), MOST_COUNTED):
+        code = ord(match[0])
+        what = "a carriage return without a line feed" if code == 0x0D else f"the character U+{code:04X}"
+        _report_offset(document, match.start(), f"{what} must not stand in this file", "character", "delete it")
+    for match in islice(_REORDERS.finditer(text), MOST_COUNTED):
+        message = f"the invisible character U+{ord(match[0]):04X} makes text look different from what it says"
+        _report_offset(document, match.start(), message, "character", "delete it")
+    if "\t" in text:
+        for match in islice(_TAB.finditer(text), MOST_COUNTED):
+            if not _TAB_IN_COMMENT.match(text, match.start(1)):
+                _report_offset(document, match.start(1), "a tab: YAML indents and separates with spaces", "tab", "replace it by spaces")
+
+
+def _report_offset(document: Document, offset: int, message: str, rule: str, hint: str) -> None:
+    # Finding the line costs the length of the file: not for what is only counted anyway.
+    if document.is_full(rule):
+        document.report_at(0, 0, message, rule, hint)
+        return
+    line = document.text.count("\n", 0, offset)
+    document.report_at(line, offset - (document.text.rfind("\n", 0, offset) + 1), message, rule, hint)
+
+
+def _compose(document: Document) -> Node | None:
+    """Build the tree from events, without recursion. Raises _Stop or MarkedYAMLError for what cannot be read on."""
+    root: Node | None = None
+    count = 0
+    parents: list[tuple[Table | Items, Scalar | None]] = []
+    for event in _events(document.text):
+        if isinstance(event, yaml.CollectionEndEvent):
+            parents.pop()
+            continue
+        if not isinstance(event, yaml.NodeEvent) or isinstance(event, yaml.AliasEvent):
+            _check_document(document, event, root)
+            continue
+        node = _node(document, event)
+        count += 1
+        if count > MOST_NODES:
+            document.report(node, f"the file has more than {MOST_NODES:,} values", "too-large", _SPLIT)
+            raise _Stop
+        if parents:
+            parents[-1] = _placed(document, *parents[-1], node)
+        else:
+            root = node
+        if not isinstance(node, Scalar):
+            parents.append((node, None))
+            if len(parents) > DEEPEST:
+                document.report(node, f"more than {DEEPEST} levels of nesting", "too-deep", "no file of this kind needs more than a few")
+                raise _Stop
     return root
 
 
-def _text(source: Source) -> str:
-    start = Place(source.name, 1, 1)
-    if len(source.content) > MAX_BYTES:
-        raise InvalidFiles([Problem(start, f"the file has {len(source.content)} bytes, at most {MAX_BYTES} are read", "too-large")])
-    if source.content.startswith(b"\xef\xbb\xbf"):
-        raise InvalidFiles([Problem(start, "the file starts with a byte order mark", "byte-order-mark", "save it as UTF-8 without BOM")])
+def _node(document: Document, event: yaml.NodeEvent) -> Node:
+    """The node that begins here. Raises _Stop for anchors and tags, which would make a file mean more than it shows."""
+    start, end = event.start_mark, event.end_mark
+    assert start is not None
+    assert end is not None
+    node: Node
+    if isinstance(event, yaml.ScalarEvent):
+        node = Scalar(event.value, not event.style, start.line, start.column, start.index, end.index)
+    else:
+        node = (Table if isinstance(event, yaml.MappingStartEvent) else Items)(start.line, start.column)
+    if event.anchor is not None:
+        document.report(node, f"anchors (&{event.anchor}) are not used here", "anchor", "write the value out where it is needed")
+        raise _Stop
+    tag = getattr(event, "tag", None)
+    if tag is not None:
+        document.report(node, f"tags ({tag[:40]}) are not used here", "tag", "write the plain value")
+        raise _Stop
+    return node
+
+
+def _placed(document: Document, parent: Table | Items, key: Scalar | None, node: Node) -> tuple[Table | Items, Scalar | None]:
+    """Put a node into its parent: an item, a key that waits for its value, or the value."""
+    if isinstance(parent, Items):
+        parent.items.append(node)
+        return parent, None
+    if key is None:
+        return parent, _key(document, parent, node)
+    parent.entries.setdefault(key.text, (key, node))
+    return parent, None
+
+
+def _key(document: Document, parent: Table, node: Node) -> Scalar:
+    """Check a key. Raises _Stop where it is not a scalar."""
+    if not isinstance(node, Scalar):
+        document.report(node, f"a key must be a name, not {described(node)}", "key")
+        raise _Stop
+    if node.plain and node.text == "<<":
+        document.report(node, "merge keys (<<) are not used here", "anchor", "write each entry out: a reviewer must see what is declared")
+        raise _Stop
+    before = parent.entries.get(node.text)
+    if before is not None:
+        first = before[0].line + 1
+        message = f"{node.text!r} stands twice in this mapping, first in line {first}"
+        document.report(node, message, "duplicate-key", "delete one of the two")
+    elif node.plain and not isinstance(node.value, str):
+        value = node.value
+        what = value.meaning if isinstance(value, Odd) else described(node)
+        document.report(node, f"the name {node.text!r} is {what}", "ambiguous-name", f'write it in quotes: "{node.text}"')
+    return node
+
+
+def _check_document(document: Document, event: yaml.Event, root: Node | None) -> None:
+    """Refuse aliases, directives and a second document."""
+    mark = event.start_mark
+    assert mark is not None
+    if isinstance(event, yaml.AliasEvent):
+        message = f"aliases (*{event.anchor}) are not used here"
+        document.report_at(mark.line, mark.column, message, "anchor", "write the value out: a reviewer must see what is declared")
+        raise _Stop
+    if isinstance(event, yaml.DocumentStartEvent):
+        if root is not None:
+            message = "a second document begins here"
+            document.report_at(mark.line, mark.column, message, "several-documents", "put it into a file of its own")
+            raise _Stop
+        if event.version or event.tags:
+            document.report_at(mark.line, mark.column, "directives (%…) are not used here", "directive", "delete the line")
+            raise _Stop
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    """The parser's events: from the C library where PyYAML has it, at a tenth of the time."""
+    loader = getattr(yaml, "CLoader", yaml.Loader)(text)
     try:
-        return source.content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = source.content[: error.start].decode("utf-8")
-        place = Place(source.name, before.count("\n") + 1, len(before) - before.rfind("\n"))
-        raise InvalidFiles([source.problem(place, "this is not UTF-8", "encoding", "save the file as UTF-8")]) from error
+        while (event := loader.get_event()) is not None:
+            yield event
+    finally:
+        loader.dispose()
 
 
-def _surface(source: Source, text: str) -> Iterator[Problem]:
-    """What can be told line by line, and would otherwise be told in a confusing way."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if _CONFLICT.fullmatch(line.rstrip("\r")):
-            place = Place(source.name, number, 1)
-            yield source.problem(place, "marks of a merge conflict", "merge-conflict", "resolve the merge: keep one side, and remove the marks")
-        indent = line[: len(line) - len(line.lstrip())]
-        if "\t" in indent:
-            yield source.problem(Place(source.name, number, indent.index("\t") + 1), "a tab in the indentation", "tab", "indent with spaces")
-        if found := _CONTROL.search(line.rstrip("\r")):
-            place = Place(source.name, number, found.start() + 1)
-            yield source.problem(place, f"a control character (U+{ord(found[0]):04X})", "control-character", "remove it")
+_EXPLAINED = {
+    "mapping values are not allowed": "a ':' too much, or a line that is indented otherwise than its neighbours",
+    "could not find expected ':'": "a key needs a ':' and a space after it",
+    "did not find expected key": "the line is indented otherwise than its neighbours, or a bracket or quote is not closed",
+    "did not find expected '-' indicator": "every item of a list begins with '- ', indented alike",
+    "did not find expected ',' or ": "a bracket is not closed, or a comma is missing",
+    "cannot start any token": "the value begins with a character that means something else in YAML; text goes in quotes",
+    "unexpected end of stream": "a quote is not closed",
+    "did not find expected <document start>": "the line is indented less than the one it belongs to, or stands outside of every key",
+    "block sequence entries are not allowed": "a list begins on a line of its own",
+    "unknown escape character": "in double quotes a backslash begins an escape: write it twice, or use single quotes",
+}
 
 
-def _marked(source: Source, error: yaml.MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    place = Place(source.name, mark.line + 1, mark.column + 1) if mark else Place(source.name, 1, 1)
-    return source.problem(place, f"this is not YAML: {error.problem or error.context}", "syntax")
-
-
-class _Builder:
-    """Builds nodes from the parser's events, and refuses what is not plain."""
-
-    def __init__(self, source: Source, problems: list[Problem]) -> None:
-        self._source = source
-        self._problems = problems
-        self._lines: list[str] | None = None
-
-    def build(self, text: str) -> Node | None:
-        events = iter(yaml.parse(text, Loader=_LOADER))
-        root: Node | None = None
-        documents = 0
-        for event in events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    self._tell(event, "a second document", "documents", "one file holds one document: remove the ---")
-                    return root
-            elif isinstance(event, yaml.NodeEvent):
-                root = self._node(event, events, 1)
-        return root
-
-    def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:  # noqa: ANN401 - PyYAML has no types for events
-        if depth > MAX_DEPTH:
-            place = self._place(event)
-            raise InvalidFiles([self._source.problem(place, f"nested deeper than {MAX_DEPTH} levels", "nesting")])
-        if event.anchor is not None:
-            what = "an alias" if isinstance(event, yaml.AliasEvent) else "an anchor"
-            self._tell(event, f"{what} (*{event.anchor})", "anchor", "write the value out: a line must mean the same wherever it is read")
-        if isinstance(event, yaml.AliasEvent):
-            return Node(self._place(event), event.start_mark.index, event.end_mark.index)
-        if event.tag is not None and event.tag != "!":
-            self._tell(event, f"a tag ({event.tag})", "tag", "write the plain value")
-        if isinstance(event, yaml.ScalarEvent):
-            return Node(self._place(event), event.start_mark.index, event.end_mark.index, _scalar(event))
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(event, events, depth)
-        return self._mapping(event, events, depth)
-
-    def _sequence(self, start: Any, events: Iterator[Any], depth: int) -> Node:  # noqa: ANN401
-        items = []
-        while not isinstance(event := next(events), yaml.SequenceEndEvent):
-            items.append(self._node(event, events, depth + 1))
-        return Node(self._place(start), start.start_mark.index, event.end_mark.index, items=tuple(items))
-
-    def _mapping(self, start: Any, events: Iterator[Any], depth: int) -> Node:  # noqa: ANN401
-        entries: list[tuple[Node, Node]] = []
-        seen: dict[str, Place] = {}
-        while not isinstance(event := next(events), yaml.MappingEndEvent):
-            key = self._node(event, events, depth + 1)
-            value = self._node(next(events), events, depth + 1)
-            name = self._key(key, event)
-            if name in seen:
-                hint = f"it stands at {seen[name]} already: keep one of them"
-                self._problems.append(self._source.problem(key.place, f"the key {name!r} stands twice", "duplicate-key", hint))
-            seen.setdefault(name, key.place)
-            entries.append((Node(key.place, key.start, key.end, name), value))
-        return Node(self._place(start), start.start_mark.index, event.end_mark.index, entries=tuple(entries))
-
-    def _key(self, key: Node, event: Any) -> str:  # noqa: ANN401
-        if key.entries is not None or key.items is not None:
-            self._problems.append(self._source.problem(key.place, "a mapping or list as a key", "key"))
-            return ""
-        text = str(event.value) if isinstance(event, yaml.ScalarEvent) else ""
-        if isinstance(event, yaml.ScalarEvent) and not event.style and text.lower() in _OTHER_READERS:
-            self._tell(event, f"{text!r} as a name: other YAML readers take it for a truth value or nothing", "name", f'quote it: "{text}"')
-        if text == "<<":
-            self._tell(event, "a merge key (<<)", "merge-key", "write the values out")
-        return text
-
-    def _place(self, event: Any) -> Place:  # noqa: ANN401
-        return Place(self._source.name, event.start_mark.line + 1, event.start_mark.column + 1)
-
-    def _tell(self, event: Any, message: str, rule: str, hint: str) -> None:  # noqa: ANN401
-        self._problems.append(self._source.problem(self._place(event), message, rule, hint))
-
-
-def _scalar(event: yaml.ScalarEvent) -> object:
-    """Quoted is text; plain is a decimal integer, a float, true or false, nothing, or text. 010, 0x1, 1_000, yes: text."""
-    text = str(event.value)
-    if event.style:  # the C parser says "" for plain, the other None
-        return Quoted(text)
-    if _INTEGER.fullmatch(text) and len(text) <= 18:
-        return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    return {"true": True, "false": False, "null": None, "~": None, "": None}.get(text, text)
-
-
-def adjacent(lines: list[int]) -> bool:
-    """Whether two of these line numbers are the same or neighbours."""
-    return any(later - earlier < 2 for earlier, later in pairwise(sorted(lines)))
+def _syntax(document: Document, error: yaml.YAMLError) -> None:
+    """Report what the parser could not read, where it could not."""
+    marked = error if isinstance(error, yaml.MarkedYAMLError) else yaml.MarkedYAMLError(problem=str(error))
+    mark = marked.problem_mark or marked.context_mark
+    if any(problem.place.line == (mark.line + 1 if mark else 1) for problem in document.problems):
+        return  # a tab: told already, in better words
+    text = str(marked.problem or marked.context)
+    hint = next((hint for part, hint in _EXPLAINED.items() if part in text), None)
+    context = f" {marked.context}" if marked.context and marked.context != text else ""
+    document.report_at(mark.line if mark else 0, mark.column if mark else 0, f"not YAML: {text}{context}", "syntax", hint)

@@ -41,7 +41,7 @@ def test_a_merged_promotion_is_applied_and_recorded_on_origin(applied: Scene) ->
     assert "'current_stage': 'Staging'" in registry_state(applied)
     head = applied.journal()
     assert head is not None
-    assert git(applied.origin, "log", "-1", "--format=%G?", "promotion-journal") in {"G", "U", "N", "E"}
+    assert "BEGIN SSH SIGNATURE" in git(applied.origin, "cat-file", "commit", head)
     done = applied.promotion("journal", "verify")
     assert done.returncode == 0, done.stderr
     history = applied.promotion("history", applied.good)
@@ -126,4 +126,3 @@ def test_the_secrets_stay_secret(applied: Scene) -> None:
     run = applied.apply()
     key = applied.key.read_text(encoding="utf-8").splitlines()
     assert not [line for line in key[1:-1] if line in run.log]
-    assert not list((applied.folder / "act").rglob("tmp.*")), "the key's file is gone"

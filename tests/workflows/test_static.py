@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,11 +102,23 @@ class TestEveryStep:
         for step in steps(file):
             assert "${{" not in step.get("run", ""), "pass it through env: instead"
 
-    def test_checkouts_leave_no_token_behind_unless_something_is_pushed(self, file: Path) -> None:
+    def test_checkouts_leave_no_token_behind(self, file: Path) -> None:
         for step in steps(file):
             if step.get("uses", "").startswith("actions/checkout@"):
-                assert step["with"]["persist-credentials"] == ("true" if file.stem == "apply" else "false")
+                assert step["with"]["persist-credentials"] == "false"
                 assert step["with"]["fetch-depth"] == "0", "a shallow clone cannot tell what was in staging"
+
+
+@pytest.mark.parametrize("name", ["gate", "apply"])
+def test_git_gets_the_token_of_the_step_that_runs_it_and_nothing_without_one(name: str, tmp_path: Path) -> None:
+    found = load(named(name))
+    settings = next(holder["env"] for holder in (found, *found["jobs"].values()) if "GIT_CONFIG_COUNT" in holder.get("env", {}))
+    configuration = {key: value for key, value in settings.items() if key.startswith("GIT_CONFIG_")}
+    for token in ("s3cret", ""):
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_TERMINAL_PROMPT": "0", "GIT_TOKEN": token, **configuration}
+        asked = "protocol=https\nhost=git.example.org\n\n"
+        done = subprocess.run(["git", "credential", "fill"], input=asked, env=environment, capture_output=True, text=True, check=True)
+        assert f"username=x-access-token\npassword={token}\n" in done.stdout
 
 
 def test_an_action_has_one_version_everywhere() -> None:

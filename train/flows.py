@@ -1,0 +1,87 @@
+"""Rows of flows as arrays, whatever dataset they came from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STREAM = "stream"
+NO_CONTEXT = -1
+ATTACK, BENIGN = "attack", "benign"
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """N flows in capture order.
+
+    ``values``: (N, F) float64, NaN and infinities as the file has them; ``stream``: (N,) int64, -1 for no context; ``kinds``: (N,)
+    the dataset's own label; ``attack``: (N,) bool. ``digest``: sha256 of the files' bytes. ``dropped``: reason → rows left out.
+    """
+
+    columns: tuple[str, ...]
+    values: np.ndarray[Any, Any]
+    stream: np.ndarray[Any, Any]
+    kinds: np.ndarray[Any, Any]
+    attack: np.ndarray[Any, Any]
+    digest: str
+    version: str
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.attack)
+
+    def take(self, rows: np.ndarray[Any, Any]) -> Flows:
+        """These rows, in this order (indices or a mask)."""
+        parts = (self.values[rows], self.stream[rows], self.kinds[rows], self.attack[rows])
+        return Flows(self.columns, *parts, self.digest, self.version, self.dropped)
+
+    def without_context(self) -> Flows:
+        """The same rows as if each came alone."""
+        return Flows(
+            self.columns, self.values, np.full(len(self), NO_CONTEXT), self.kinds, self.attack, self.digest, self.version, self.dropped
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """What the exported model takes: every column a double, the stream last."""
+        import pandas as pd
+
+        table = pd.DataFrame(self.values, columns=list(self.columns), dtype="float64")
+        table[STREAM] = self.stream.astype("float64")
+        return table
+
+    def inputs(self) -> np.ndarray[Any, Any]:
+        """(N, F + 1) float32: what the network takes."""
+        with np.errstate(over="ignore"):
+            return np.concatenate([self.values, self.stream[:, None]], axis=1).astype(np.float32)
+
+
+def digest(paths: list[Path]) -> str:
+    """Sha256 over the bytes of the files, in order (one file: its own sha256)."""
+    total = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                total.update(chunk)
+    return total.hexdigest()
+
+
+def split(flows: Flows, *, share: float, block: int, seed: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Masks of training and validation rows: whole blocks of consecutive rows, and no feature vector on both sides.
+
+    A vector that stands in both is left to training, and its validation rows are left out.
+    """
+    blocks = np.arange(len(flows)) // block
+    count = int(blocks[-1]) + 1 if len(flows) else 0
+    chosen = np.random.RandomState(seed).permutation(count)[: max(1, round(count * share))]
+    validation = np.isin(blocks, chosen)
+    keys = np.array([row.tobytes() for row in np.nan_to_num(flows.values)], dtype=object)
+    seen = set(keys[~validation])
+    repeated = np.array([key in seen for key in keys], dtype=bool)
+    return ~validation, validation & ~repeated

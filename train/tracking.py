@@ -1,0 +1,172 @@
+"""MLflow: runs with parameters and metrics, models as pt2 with named columns, registration with lineage."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from train.errors import TrainError
+from train.flows import STREAM, Flows
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
+_SAYS_NOTHING = re.compile(r"(?:my|model|test|tmp|temp|final|new|old|copy|latest|v)\d*|\d+")
+LINEAGE = ("dataset", "architecture", "date", "git_commit", "data_version", "data_digest")
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version, and the run that made it."""
+
+    name: str
+    version: int
+    run_id: str
+
+
+def check_name(name: str) -> None:
+    """The naming convention: what-for-which-data in lower case, joined by hyphens. Raises TrainError with the reason."""
+    hint = "say what it is and for which data: moe-cybersecurity-cicids, ft-transformer-unsw, xgboost-baseline-cicids"
+    if not _NAME.fullmatch(name):
+        raise TrainError(f"{name!r} is not a good name: lower-case words joined by hyphens, at least two", hint=hint)
+    empty = [word for word in name.split("-") if _SAYS_NOTHING.fullmatch(word)]
+    if empty:
+        raise TrainError(f"{name!r} is not a good name: {empty[0]!r} says nothing", hint=hint)
+
+
+def commit(*, allow_dirty: bool) -> str:
+    """The commit that is trained from. Raises TrainError outside of git, and for uncommitted changes in train/."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        dirty = _git("status", "--porcelain", "--", "train")
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise TrainError("this is not a git repository with a commit", hint="lineage names the commit that a model was trained from") from error
+    if dirty and not allow_dirty:
+        changed = dirty.splitlines()[0][3:]
+        raise TrainError(f"train/ has uncommitted changes ({changed})", hint="commit them, or use --allow-dirty, which lineage gates refuse")
+    return f"{head}-dirty" if dirty else head
+
+
+def lineage(flows: Flows, architecture: str, dataset: str, revision: str) -> dict[str, str]:
+    """The tags of run and version from which the chain can be walked."""
+    return {
+        "dataset": dataset,
+        "architecture": architecture,
+        "date": datetime.now(UTC).date().isoformat(),
+        "git_commit": revision,
+        "data_version": flows.version,
+        "data_digest": flows.digest,
+    }
+
+
+def save(model: Any, flows: Flows, folder: Path, metadata: Mapping[str, object]) -> None:  # noqa: ANN401 - a network or a Booster
+    """Write an MLflow model folder: pt2 with named double columns, or a Booster as JSON. No pickle. Raises TrainError."""
+    import mlflow.models
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+    if folder.exists():
+        raise TrainError(f"{folder} is there already", hint="name another folder with --out, or remove it")
+    with _quiet():
+        if type(model).__module__.startswith("xgboost"):
+            import mlflow.xgboost
+
+            signature = ModelSignature(Schema([ColSpec("double", name) for name in flows.columns]), Schema([ColSpec("float")]))
+            mlflow.xgboost.save_model(
+                model, folder, signature=signature, model_format="json", pip_requirements=_requirements("xgboost"), metadata=dict(metadata)
+            )
+            return
+        if not hasattr(model, "state_dict"):
+            raise TrainError("this model can be saved as pickle alone, which no gate accepts", hint="register xgboost instead")
+        import mlflow.pytorch
+
+        columns = [*flows.columns, STREAM]
+        example = flows.inputs()[:4]
+        width = 1 if type(model).__name__ == "TabularExpert" else 5
+        tensors = ModelSignature(
+            Schema([TensorSpec(np.dtype("float32"), (-1, len(columns)))]), Schema([TensorSpec(np.dtype("float32"), (-1, width))])
+        )
+        mlflow.pytorch.save_model(
+            model,
+            folder,
+            serialization_format="pt2",
+            signature=tensors,
+            input_example=example,
+            pip_requirements=_requirements("torch"),
+            metadata=dict(metadata),
+        )
+        # The export wants tensors; users have columns, which only a column signature puts in order.
+        saved = Model.load(str(folder))
+        saved.signature = ModelSignature(Schema([ColSpec("double", name) for name in columns]), tensors.outputs)
+        saved.save(str(folder / "MLmodel"))
+
+
+def log_and_register(
+    folder: Path, name: str, *, experiment: str, parameters: Mapping[str, str], metrics: Mapping[str, float], tags: Mapping[str, str], text: str
+) -> Registered:
+    """A finished run with the model as its artifact, and a version of it."""
+    import mlflow
+    from mlflow import MlflowClient
+
+    with _quiet():
+        mlflow.set_experiment(experiment)
+        with mlflow.start_run(run_name=f"{name}-{tags['architecture']}") as run:
+            mlflow.set_tags(dict(tags))
+            mlflow.log_params(dict(parameters))
+            mlflow.log_metrics(dict(metrics))
+            mlflow.log_artifacts(str(folder), "model")
+        return register(MlflowClient(), run.info.run_id, name, text)
+
+
+def register(client: Any, run_id: str, name: str, text: str | None = None) -> Registered:  # noqa: ANN401 - MLflow's client
+    """A version from a run: its model, its lineage as tags, a description. Raises TrainError when the run has none of it."""
+    from mlflow.exceptions import MlflowException
+
+    check_name(name)
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        raise TrainError(f"there is no run {run_id}: {error.message}", hint="python -m train fit prints the run it made") from error
+    missing = [tag for tag in LINEAGE if tag not in run.data.tags]
+    if missing:
+        raise TrainError(f"run {run_id} does not say its {', '.join(missing)}", hint="register a run that python -m train made")
+    with contextlib.suppress(MlflowException):
+        client.create_registered_model(name)
+    tags = {tag: run.data.tags[tag] for tag in LINEAGE} | {"run_id": run_id}
+    f1 = run.data.metrics.get("f1_score", float("nan"))
+    described = text or f"{tags['architecture']} trained on {tags['dataset']}; F1 {f1:.4f} on its validation rows."
+    with _quiet():
+        version = client.create_model_version(
+            name, f"{run.info.artifact_uri}/model", run_id, tags=tags, description=described, await_creation_for=0
+        )
+    return Registered(name, int(version.version), run_id)
+
+
+def _requirements(library: str) -> list[str]:
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in ("mlflow", library)]
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=30).stdout.strip()  # noqa: S603, S607
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """MLflow's and torch's chatter stays out of the way of the result."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with tempfile.TemporaryDirectory():
+            yield
+    finally:
+        logging.disable(before)
