@@ -62,7 +62,8 @@ def _check_references(found: ruling.Read) -> None:
     """Rules name evaluations that exist."""
     for document, name in found.references:
         if isinstance(name.value, str) and name.text not in found.names:
-            document.report(name, f"there is no evaluation {name.text!r}", "unknown-evaluation", nearest(name.text, list(found.names)))
+            hint = nearest(name.text, list(found.names)) or "no file of the policies has evaluations"
+            document.report(name, f"there is no evaluation {name.text!r}", "unknown-evaluation", hint)
 
 
 def _check_environments(declared: declaring.Declarations, found: ruling.Read) -> None:

@@ -19,6 +19,8 @@ _ENVIRONMENT = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _ALIAS = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _RESERVED_ALIAS = re.compile(r"latest|v[0-9]+", re.IGNORECASE)
 _PINNED = re.compile(r"(?P<version>[1-9][0-9]*)@sha256:(?P<digest>[0-9a-f]{64})")
+_ENTRY_POINT = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _SIZE = re.compile(r"(?P<number>[0-9]{1,6}(?:\.[0-9]{1,3})?) ?(?P<unit>[KMGT]i?B)")
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _DURATION = re.compile(r"(?:(?P<h>[0-9]{1,4})h)?(?:(?P<m>[0-9]{1,6})m)?(?:(?P<s>[0-9]{1,7})s)?")
@@ -70,6 +72,18 @@ def _inside(path: str) -> str:
     if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
         raise ValueError(f"{path!r} must be a path inside the repository, with / between its parts")
     return path
+
+
+def _entry_point(text: str) -> str:
+    if not _ENTRY_POINT.fullmatch(text):
+        raise ValueError(f"must be package.module:function, however: {text!r}")
+    return text
+
+
+def _digest(text: str) -> str:
+    if not _DIGEST.fullmatch(text):
+        raise ValueError(f"must be a sha256 digest, 64 hex digits in lower case, however: {text[:80]!r}")
+    return text
 
 
 def _pattern(pattern: str) -> str:
@@ -184,7 +198,7 @@ class DatasetEntry(_Strict):
     """Pinned rows: where they lie, what they must hash to, and the command that gets them."""
 
     path: InsidePath
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, AfterValidator(_digest), Field(json_schema_extra={"pattern": f"^{_DIGEST.pattern}$"})]
     get: Annotated[str, Field(min_length=1)] | None = None
 
 
@@ -192,7 +206,7 @@ class EvaluationEntry(_Strict):
     """How models that match are measured. ``sources`` are the files whose hash is the evaluator's identity."""
 
     models: Patterns
-    evaluator: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")]
+    evaluator: Annotated[str, AfterValidator(_entry_point), Field(json_schema_extra={"pattern": f"^{_ENTRY_POINT.pattern}$"})]
     sources: Annotated[tuple[InsidePath, ...], Field(strict=False, min_length=1)]
     dataset: DatasetEntry
     timeout: Annotated[float, PlainValidator(_seconds), WithJsonSchema(_SECONDS_SCHEMA)] = 600.0

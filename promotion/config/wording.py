@@ -164,6 +164,8 @@ def _report(document: Document, model: type[BaseModel], detail: ErrorDetails, at
     key, node = document.at((*at, *loc))
     if kind == "dict_type" and isinstance(node, Scalar) and node.plain and not node.text and loc[:1] == ("models",):
         return  # a model that declares nothing: told by ``declarations``
+    if kind == "too_short" and isinstance(node, Items) and node.items:
+        return  # some of its items are wrong, and told one by one
     if kind == "missing":
         _report_missing(document, str(loc[-1]), (*at, *loc[:-1]))
     elif kind == "extra_forbidden" and key is not None:
@@ -189,7 +191,8 @@ def _report_missing(document: Document, name: str, parent: Path) -> None:
     if isinstance(node, Scalar) and node.text:
         document.report(node, f"{name!r}{owner} is missing", "missing-key", f"write it below: {name}: {node.text}")
         return
-    document.report(where, f"{name!r}{owner} is missing", "missing-key")
+    hint = "write at the top: version: 1" if name == "version" else None
+    document.report(where, f"{name!r}{owner} is missing", "missing-key", hint)
 
 
 def _report_value(document: Document, detail: ErrorDetails, key: Scalar | None, node: Node | None) -> None:
@@ -207,7 +210,7 @@ def _report_value(document: Document, detail: ErrorDetails, key: Scalar | None, 
     elif detail["type"] in {"int_type", "float_type"} and isinstance(node, Scalar) and not node.plain:
         hint = "write the number without quotes"
     elif detail["type"] in {"tuple_type", "list_type"} and isinstance(node, Scalar) and node.text:
-        hint = f"write [{node.text}]"
+        hint = f'write ["{node.text}"]'
     elif detail["type"] in {"model_type", "dict_type"} and key is not None and detail["loc"][:1] == ("models",):
         hint = _layout(key.text, node, len(detail["loc"]))
     elif detail["type"] == "literal_error":

@@ -245,12 +245,17 @@ _EXPLAINED = {
 
 
 def _syntax(document: Document, error: yaml.YAMLError) -> None:
-    """Report what the parser could not read, where it could not."""
+    """Report what the parser could not read, where it could not; what is never closed, where it begins."""
     marked = error if isinstance(error, yaml.MarkedYAMLError) else yaml.MarkedYAMLError(problem=str(error))
     mark = marked.problem_mark or marked.context_mark
-    if any(problem.place.line == (mark.line + 1 if mark else 1) for problem in document.problems):
+    if mark is not None and marked.context_mark is not None and not document.text[mark.index :].strip():
+        mark = marked.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    if any(problem.place.line == line + 1 for problem in document.problems):
         return  # a tab: told already, in better words
     text = str(marked.problem or marked.context)
     hint = next((hint for part, hint in _EXPLAINED.items() if part in text), None)
+    if document.lines[line][column : column + 1] == "@":
+        hint = "a version is a plain number, aliases are not followed; text that begins with @ goes in quotes"
     context = f" {marked.context}" if marked.context and marked.context != text else ""
-    document.report_at(mark.line if mark else 0, mark.column if mark else 0, f"not YAML: {text}{context}", "syntax", hint)
+    document.report_at(line, column, f"not YAML: {text}{context}", "syntax", hint)

@@ -7,23 +7,22 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from promotion.errors import InvalidFiles
-from promotion.render.style import bold, dim, red
+from promotion.render.style import bold, dim, harmless, red
 
 if TYPE_CHECKING:
     from promotion.domain import Place, Problem
     from promotion.errors import PromotionError
 
 WIDEST = 160
+_MARGIN = "    "
 
 
 def render_problem(problem: Problem) -> str:
     """One problem with its place, its line and a caret."""
-    lines = [f"{bold(f'{problem.place}:')} {problem.message} {dim(f'[{problem.rule}]')}"]
-    if problem.source is not None:
+    lines = [f"{bold(harmless(f'{problem.place}:'))} {harmless(problem.message)} {dim(f'[{problem.rule}]')}"]
+    if problem.source:
         lines += _pointed(problem.source, problem.place)
-    if problem.hint:
-        lines.append(f"  hint: {problem.hint}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_hint(problem.hint)])
 
 
 def render_problems(problems: Iterable[Problem]) -> str:
@@ -36,14 +35,27 @@ def render_error(error: PromotionError) -> str:
     if isinstance(error, InvalidFiles):
         return f"{render_problems(error.problems)}\n{red('error:')} {error.message}; nothing was changed"
     where = f"{error.place}: " if error.place else ""
-    hint = f"\n  hint: {error.hint}" if error.hint else ""
-    return f"{red('error:')} {where}{error.message}{hint}"
+    return "\n".join([f"{red('error:')} {harmless(where + error.message)}", *_hint(error.hint)])
+
+
+def _hint(hint: str | None) -> list[str]:
+    """What to do; further lines of it are indented below the first."""
+    if not hint:
+        return []
+    first, *rest = harmless(hint).split("\n")
+    return [f"  hint: {first}", *(f"        {line}" for line in rest)]
 
 
 def _pointed(source: str, place: Place) -> list[str]:
-    """The line and a caret below the column; control characters are shown as spaces, wide ones count twice."""
-    start = max(0, place.column - WIDEST // 2)
+    """The line, cut around the column where it is long, and a caret below the column."""
+    column = place.column - 1
+    start = max(0, min(column - WIDEST // 2, len(source) - WIDEST))
+    left, right = "…" if start else "", "…" if start + WIDEST < len(source) else ""
     shown = "".join(char if char.isprintable() else " " for char in source[start : start + WIDEST])
-    before = shown[: place.column - 1 - start]
-    gap = sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in before)
-    return [f"    {shown}".rstrip(), f"    {' ' * gap}^"]
+    gap = len(left) + sum(map(_width, shown[: column - start]))
+    return [f"{_MARGIN}{left}{shown}{right}".rstrip(), f"{_MARGIN}{' ' * gap}^"]
+
+
+def _width(char: str) -> int:
+    """The columns of a terminal that a character takes: two for the wide ones, none for those that combine."""
+    return 0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1

@@ -1,4 +1,4 @@
-"""Colour by ANSI escapes; the command line removes them where nobody wants them."""
+"""Colour by ANSI escapes, which the command line removes where nobody wants them; and text that can do no harm to a terminal."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def _paint(code: str) -> Paint:
 
 
 bold, red, green, yellow, dim = (_paint(code) for code in ("1", "31", "32", "33", "2"))
+
+
+def harmless(text: object) -> str:
+    """Text that came from a registry or a file: what could move the cursor or reorder the line is shown as its escape."""
+    return "".join(char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in str(text))
