@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from promotion.errors import UsageError
 from promotion.journal import check_free
-from promotion.record import restored
+from promotion.plan import plan
 from promotion.reconcile import Options, Outcome, apply
+from promotion.record import restored
 from promotion.repository import Declaration
 from promotion.survey import Survey, Workspace, judge, survey
-from promotion.plan import plan
 
 
 def find(workspace: Workspace, declaration: Declaration) -> Survey:

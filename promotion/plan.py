@@ -249,7 +249,8 @@ def _emptied(environments: tuple[Environment, ...], bindings: list[Declared], mo
             found.append(
                 Problem(
                     takers[-1].place,
-                    f"moving version {takers[-1].version} would leave {environment.name!r} of {model.name!r} empty, which this file does not manage",
+                    f"moving version {takers[-1].version} would leave {environment.name!r} of {model.name!r} empty, "
+                    "which this file does not manage",
                     "empties-unmanaged",
                     f"declare {environment.name} of {model.name} too (a version, or none)",
                 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from promotion import __version__
 from promotion.decide import applicable
-from promotion.domain import AppliedModel, Change, ChangeKind, Decision, Declared, Desired, Judged, Operation, Plan, Status
+from promotion.domain import AppliedModel, Decision, Declared, Desired, Judged, Operation, Plan, Status
 from promotion.errors import Conflict, Exit, PromotionError, Unavailable, UsageError
 from promotion.evidence import read
 from promotion.journal import Entry, EntryKind, Hold, RecordedChange, Refusal, Statement, check_free, open_intent
@@ -136,7 +136,9 @@ def apply(
     entry = replace(_entry(workspace, found, commit, outcome), takes_over=left.id if left else None)
     if not operations and not done and not holds and left is None and _recorded(found.state, entry):
         return outcome
-    return _write(workspace, options, found, target, replace(outcome, takes_over=entry.takes_over), Record(entry, statements(judgement), holds))
+    return _write(
+        workspace, options, found, target, replace(outcome, takes_over=entry.takes_over), Record(entry, statements(judgement), holds)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,9 @@ def _write(workspace: Workspace, options: Options, found: Survey, target: Desire
     environments = tuple(environment.name for environment in found.desired.environments)
     memory = remember(found.applied, outcome.done, observed, environments, stamp)
     evidence = () if outcome.written else record.evidence
-    state = workspace.journal.append(state, replace(entry, at=stamp.at), applied=memory, evidence=evidence, holds=_with(state, record.holds))
+    state = workspace.journal.append(
+        state, replace(entry, at=stamp.at), applied=memory, evidence=evidence, holds=_with(state, record.holds)
+    )
     notes = _tag(workspace, state, {one.change.model for one in outcome.done})
     return replace(outcome, entry=state.head, signed=state.signed, notes=notes)
 
@@ -213,7 +217,9 @@ def converge(
     for _ in range(ROUNDS):
         for operation in operations:
             if workspace.now() >= deadline:
-                raise Conflict("the lease ran out before the last write", hint="run promotion reconcile again: it completes what is missing")
+                raise Conflict(
+                    "the lease ran out before the last write", hint="run promotion reconcile again: it completes what is missing"
+                )
             written.append(operation)
             try:
                 workspace.registry.apply(operation)
@@ -312,7 +318,9 @@ def _recorded_change(judged: Judged, applied: Mapping[str, AppliedModel]) -> Rec
     memory = applied.get(change.model)
     last = memory.bindings.get(change.environment) if memory else None
     after = bound(judged)
-    return RecordedChange(change.kind, change.model, change.environment, last.bound if last else None, after, judged.evidence, judged.status)
+    return RecordedChange(
+        change.kind, change.model, change.environment, last.bound if last else None, after, judged.evidence, judged.status
+    )
 
 
 def _tag(workspace: Workspace, state: State, models: set[str]) -> tuple[str, ...]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from promotion import __version__
 from promotion import rollback as returning
 from promotion.config.edit import edit
-from promotion.domain import Bound, ModelVersionRef
+from promotion.domain import Bound, ChangeKind, ModelVersionRef, Status
 from promotion.errors import Conflict, UsageError
-from promotion.journal import EntryKind, Hold, check_free, open_intent
+from promotion.journal import EntryKind, Hold, RecordedChange, check_free, open_intent
 from promotion.plan import plan
 from promotion.reconcile import Options, Outcome, apply, newest
 from promotion.repository import at, working_files
@@ -56,9 +56,7 @@ def rollback(workspace: Workspace, options: Options, name: str, environment: str
     before, to = returning.predecessor(memory, name, environment)
     assert memory is not None
     desired = returning.target(found.desired, memory, environment, to)
-    aimed = replace(
-        found, declaration=replace(found.declaration, desired=desired), plan=plan(desired, found.observed, found.applied)
-    )
+    aimed = replace(found, declaration=replace(found.declaration, desired=desired), plan=plan(desired, found.observed, found.applied))
     held = None if before is None else _hold(workspace, name, environment, before, reason)
     outcome = _registry_first(workspace, options, aimed, held)
     if outcome.refused or outcome.dry_run or outcome.entry is None:
@@ -69,24 +67,27 @@ def rollback(workspace: Workspace, options: Options, name: str, environment: str
     return Restored(name, environment, before, to, outcome, held, written, pushed=pushed)
 
 
-def change_hold(
-    journal: Journal, by: str, now: datetime, action: str, version: str | None, environment: str, reason: str | None
-) -> str:
+def change_hold(journal: Journal, by: str, now: datetime, action: str, version: str | None, environment: str, reason: str | None) -> str:
     """Add or release a hold by an entry of its own; returns the entry's commit. Raises UsageError for what cannot be done."""
     if not version or not reason:
-        raise UsageError(f"hold {action} needs NAME/VERSION@sha256:DIGEST and --reason", hint="promotion hold list shows the holds in force")
+        raise UsageError(
+            f"hold {action} needs NAME/VERSION@sha256:DIGEST and --reason", hint="promotion hold list shows the holds in force"
+        )
     try:
         ref = ModelVersionRef.parse(version)
     except ValueError as error:
         raise UsageError(str(error)) from error
     state = journal.read()
     if open_intent(state, now).entry is not None:
-        raise Conflict("a reconcile is under way or was left unfinished", hint="wait for it, or run promotion reconcile, which completes it")
+        raise Conflict(
+            "a reconcile is under way or was left unfinished", hint="wait for it, or run promotion reconcile, which completes it"
+        )
     if state.recorded is None or ref.digest is None:
         raise UsageError("a hold names a digest of something that was applied", hint="promotion history shows digests")
     same = [one for one in state.holds() if (one.model, one.environment, one.digest) == (ref.name, environment, ref.digest)]
     if action == "release" and not same:
         raise UsageError(f"{version} is not on hold in {environment}", hint="promotion hold list shows the holds in force")
+    bound = Bound(ref.version, ref.digest)
     others = tuple(one for one in state.holds() if one.model == ref.name and one not in same)
     kept = (*others, Hold(ref.name, environment, ref.version, ref.digest, reason, now, by)) if action == "add" else others
     assert state.entry is not None
@@ -100,7 +101,8 @@ def change_hold(
         by=by,
         tool=__version__,
         plan=None,
-        changes=(),
+        # What it concerns: the binding itself does not change.
+        changes=(RecordedChange(ChangeKind.HEAL, ref.name, environment, bound, bound, (), Status.PASSED),),
         refusals=(),
         lease_until=None,
         takes_over=None,

@@ -142,22 +142,29 @@ def in_history(git: Git, sha: str, commit: str) -> bool:
 
 
 def check_memory(journal: Journal, state: State, observed: Observed) -> None:
-    """Compare the journal with what the registry remembers of its head. Raises JournalError when they do not belong together."""
-    for name, model in sorted(observed.models.items()):
-        remembered = model.tags.get(JOURNAL_TAG)
-        if remembered is None:
-            continue
-        root, _, head = remembered.partition("/")
+    """Compare the journal with what the registry remembers of its head. Raises JournalError when they do not belong together.
+
+    Reading the journal verifies its newest entry alone; what was added since the newest entry that the registry remembers is
+    verified here, entry by entry, so that the holder of a removed key cannot slip two entries in.
+    """
+    remembered = {name: tag for name, model in sorted(observed.models.items()) if (tag := model.tags.get(JOURNAL_TAG))}
+    for name, tag in remembered.items():
+        root, _, head = tag.partition("/")
         if state.root != root:
             raise JournalError(
-                f"{name!r} belongs to another journal: the registry remembers {root[:12]}, this one starts at {(state.root or 'nothing')[:12]}",
-                hint=f"run this in the repository that owns {name}; if the journal was replaced on purpose, delete the tag {JOURNAL_TAG} of the model",
+                f"{name!r} belongs to another journal: it starts at {root[:12]}, this one at {(state.root or 'nothing')[:12]}",
+                hint=f"run this in the repository that owns {name}; "
+                f"if the journal was replaced on purpose, delete the tag {JOURNAL_TAG} of the model",
             )
         if not journal.contains(state, head):
             raise JournalError(
                 f"the journal was cut: the registry remembers entry {head[:12]} for {name!r}, which the branch no longer has",
-                hint="restore the branch promotion-journal from a clone that still has this entry (git push origin SHA:refs/heads/promotion-journal)",
+                hint=f"restore the branch from a clone that has this entry: git push origin {head[:12]}:refs/heads/promotion-journal",
             )
+    heads = {tag.partition("/")[2] for tag in remembered.values()}
+    newest = next((sha for sha in journal.git.first_parents(state.head) if sha in heads), None) if heads and state.head else None
+    if newest not in {None, state.head} and (faults := journal.verify(since=newest, fetch=False)):
+        raise JournalError(f"the journal does not verify: {faults[0]}", hint="promotion journal verify shows every fault")
 
 
 def _policies_before(workspace: Workspace, found: Survey, commit: str) -> Policies | None:

@@ -147,5 +147,3 @@ class Scene:
     def journal(self, ref: str = "promotion-journal") -> str | None:
         done = subprocess.run(["git", "rev-parse", "-q", "--verify", ref], cwd=self.folder, check=False, capture_output=True, text=True)
         return done.stdout.strip() or None
-
-

@@ -80,7 +80,9 @@ def fit(stage: Any, epochs: int | None, **options: Any) -> None:  # noqa: ANN401
 def baseline(kind: Any, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Fit what people would use instead, on the same rows and the same split."""
     if kind == "random-forest" and (options["name"] or options["out"]):
-        raise TrainError("a random forest can be saved as pickle alone, which no gate accepts", hint="measure it without --register and --out")
+        raise TrainError(
+            "a random forest can be saved as pickle alone, which no gate accepts", hint="measure it without --register and --out"
+        )
 
     def train(flows: Flows, settings: Settings) -> tuple[Any, Flows, str]:
         from train.baseline import fit as run
@@ -152,7 +154,13 @@ def _train(
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = (out or Path(scratch)) / "model"
-        metadata = {"architecture": architecture, "dataset": dataset, "data_digest": flows.digest, "validation": settings.validation, "seed": seed}
+        metadata = {
+            "architecture": architecture,
+            "dataset": dataset,
+            "data_digest": flows.digest,
+            "validation": settings.validation,
+            "seed": seed,
+        }
         tracking.save(model, flows, folder, metadata)
         found = report(folder, validation)
         if out is not None:

@@ -44,5 +44,7 @@ def load(file: Path = FILE, *, seed: int = 0, epochs: int | None = None) -> Sett
     try:
         settings = Settings(**tables["model"], **tables["training"], seed=seed)
     except (KeyError, TypeError) as error:
-        raise TrainError(f"{file}: {error}", hint="it needs the tables [model] and [training] with every value of the file in the repository") from error
+        raise TrainError(
+            f"{file}: {error}", hint="it needs the tables [model] and [training] with every value of the file in the repository"
+        ) from error
     return settings if epochs is None else replace(settings, epochs=epochs)

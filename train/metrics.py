@@ -24,7 +24,9 @@ def part(scores: Array, attack: Array, *, threshold: float = 0.5) -> dict[str, o
     predicted = scores >= threshold
     confusion = [[int(((attack == truth) & (predicted == said)).sum()) for said in (False, True)] for truth in (False, True)]
     bins = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
-    histogram = {name: np.bincount(bins[attack == truth], minlength=BINS).tolist() for name, truth in (("positive", True), ("negative", False))}
+    histogram = {
+        name: np.bincount(bins[attack == truth], minlength=BINS).tolist() for name, truth in (("positive", True), ("negative", False))
+    }
     return {"labels": [BENIGN, ATTACK], "confusion": confusion, "scores": histogram}
 
 

@@ -12,6 +12,7 @@ from train.config import Settings
 from train.conv1d import TemporalCNN, window
 from train.ft_transformer import FTTransformer
 
+
 class Preprocessing(nn.Module):
     """Raw columns to numbers that a network likes; learned from training rows alone, and part of the exported graph.
 

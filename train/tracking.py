@@ -48,10 +48,14 @@ def commit(*, allow_dirty: bool) -> str:
         head = _git("rev-parse", "HEAD")
         dirty = _git("status", "--porcelain", "--", "train")
     except (OSError, subprocess.CalledProcessError) as error:
-        raise TrainError("this is not a git repository with a commit", hint="lineage names the commit that a model was trained from") from error
+        raise TrainError(
+            "this is not a git repository with a commit", hint="lineage names the commit that a model was trained from"
+        ) from error
     if dirty and not allow_dirty:
         changed = dirty.splitlines()[0][3:]
-        raise TrainError(f"train/ has uncommitted changes ({changed})", hint="commit them, or use --allow-dirty, which lineage gates refuse")
+        raise TrainError(
+            f"train/ has uncommitted changes ({changed})", hint="commit them, or use --allow-dirty, which lineage gates refuse"
+        )
     return f"{head}-dirty" if dirty else head
 
 
@@ -110,7 +114,14 @@ def save(model: Any, flows: Flows, folder: Path, metadata: Mapping[str, object])
 
 
 def log_and_register(
-    folder: Path, name: str, *, experiment: str, parameters: Mapping[str, str], metrics: Mapping[str, float], tags: Mapping[str, str], text: str
+    folder: Path,
+    name: str,
+    *,
+    experiment: str,
+    parameters: Mapping[str, str],
+    metrics: Mapping[str, float],
+    tags: Mapping[str, str],
+    text: str,
 ) -> Registered:
     """A finished run with the model as its artifact, and a version of it."""
     import mlflow

@@ -12,19 +12,31 @@ from promotion.cli.options import Command, Shared, shared
 from promotion.cli.show import show
 from promotion.errors import Exit
 
-BREAK_LEASE = click.option("--break-lease", is_flag=True, help="Take over from a reconcile that still holds the lock, knowing that it is dead.")
+BREAK_LEASE = click.option(
+    "--break-lease", is_flag=True, help="Take over from a reconcile that still holds the lock, knowing that it is dead."
+)
 
 
 @click.command(cls=Command)
 @shared
-@click.option("--plan", "agreed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Apply exactly this plan, or refuse (exit 6).")
+@click.option(
+    "--plan", "agreed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Apply exactly this plan, or refuse (exit 6)."
+)
 @click.option("--max-changes", type=click.IntRange(min=0), metavar="N", help="Allow N changes at once, this time.")
 @click.option("--dry-run", is_flag=True, help="Judge and show, but write nothing.")
-@click.option("--lease", type=click.FloatRange(min=30), default=300.0, show_default=True, metavar="SECONDS", help="How long the lock may be held.")
+@click.option(
+    "--lease", type=click.FloatRange(min=30), default=300.0, show_default=True, metavar="SECONDS", help="How long the lock may be held."
+)
 @click.option("--allow-older", is_flag=True, help="Apply this commit although it does not descend from the last applied one.")
 @BREAK_LEASE
 def reconcile(
-    options: Shared, agreed: Path | None, max_changes: int | None, dry_run: bool, lease: float, allow_older: bool, break_lease: bool  # noqa: FBT001
+    options: Shared,
+    agreed: Path | None,
+    max_changes: int | None,
+    dry_run: bool,  # noqa: FBT001 - click's values
+    lease: float,
+    allow_older: bool,  # noqa: FBT001
+    break_lease: bool,  # noqa: FBT001
 ) -> int:
     """Make the registry match the newest commit: judge, write what differs, read back, record in the journal.
 

@@ -61,8 +61,12 @@ def history(options: Shared, name: str | None, moment: str | None, limit: int | 
     journal = build.journal(repository, options)
     if moment is None:
         state = journal.read()
-        entries = tuple(one for one in journal.entries(model=name, limit=limit) if one.entry.kind is not EntryKind.INTENT or one.sha == state.head)
-        show(options, "history", entries, signers=journal.signers(entries) if state.signed else {}, signed=state.signed or state.head is None)
+        entries = tuple(
+            one for one in journal.entries(model=name, limit=limit) if one.entry.kind is not EntryKind.INTENT or one.sha == state.head
+        )
+        show(
+            options, "history", entries, signers=journal.signers(entries) if state.signed else {}, signed=state.signed or state.head is None
+        )
         return Exit.DONE
     at = _time(moment)
     journal.read()
@@ -101,10 +105,13 @@ def lineage(options: Shared, version: str) -> int:
 @click.argument("action", type=click.Choice(["verify"]))
 def journal(options: Shared, action: str) -> int:  # noqa: ARG001 - the one action so far
     """Verify every entry of the journal: signature, signer, chain, form, and that the tree changed only as the entry says."""
+    from promotion.journal import State
+
     repository = build.git(options)
     branch = build.journal(repository, options)
-    state = branch.read()
     faults = branch.verify()
+    # A journal that does not verify cannot be read either: its faults are told instead.
+    state = branch.read(fetch=False) if not faults else State(repository)
     show(options, "verified", state, faults, entries=sum(1 for _ in repository.first_parents(state.head)) if state.head else 0)
     return Exit.CONFLICT if faults else Exit.DONE
 

@@ -38,14 +38,20 @@ class Shared:
 
 _OPTIONS = (
     click.option("-C", "--directory", type=click.Path(path_type=Path, file_okay=False), help="Work in this folder of the repository."),
-    click.option("--file", multiple=True, metavar="FILE", help="A declaration, relative to the repository (repeatable) [environments.yaml]."),
+    click.option(
+        "--file", multiple=True, metavar="FILE", help="A declaration, relative to the repository (repeatable) [environments.yaml]."
+    ),
     click.option("--policies", metavar="FOLDER", help="The folder of the rules, relative to the repository [policies]."),
     click.option("--tracking-uri", metavar="URI", help="MLflow's tracking server [MLFLOW_TRACKING_URI]."),
     click.option("--registry-uri", metavar="URI", help="The registry, if it is another [MLFLOW_REGISTRY_URI]."),
     click.option("--remote", metavar="NAME", help="The remote that main and the journal live on; 'none' for this clone alone [origin]."),
     click.option("--branch", metavar="NAME", help="The branch that is the truth [main]."),
-    click.option("--evidence", type=click.Path(path_type=Path, file_okay=False), help="Keep evidence in this folder, and use what is there."),
-    click.option("--signing-key", type=click.Path(path_type=Path), help="SSH key for the journal [PROMOTION_SIGNING_KEY_FILE, or git's own]."),
+    click.option(
+        "--evidence", type=click.Path(path_type=Path, file_okay=False), help="Keep evidence in this folder, and use what is there."
+    ),
+    click.option(
+        "--signing-key", type=click.Path(path_type=Path), help="SSH key for the journal [PROMOTION_SIGNING_KEY_FILE, or git's own]."
+    ),
     click.option("--format", type=click.Choice(["text", "json", "markdown"]), help="How to print the result [text]."),
     click.option("--color/--no-color", default=None, help="Colour, or none (also NO_COLOR) [by terminal]."),
     click.option("-v", "--verbose", count=True, help="Tell more on stderr; -vv shows tracebacks."),

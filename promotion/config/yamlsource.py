@@ -255,7 +255,7 @@ def _syntax(document: Document, error: yaml.YAMLError) -> None:
         return  # a tab: told already, in better words
     text = str(marked.problem or marked.context)
     hint = next((hint for part, hint in _EXPLAINED.items() if part in text), None)
-    if document.lines[line][column : column + 1] == "@":
+    if mark is not None and document.text[mark.index : mark.index + 1] == "@":
         hint = "a version is a plain number, aliases are not followed; text that begins with @ goes in quotes"
     context = f" {marked.context}" if marked.context and marked.context != text else ""
     document.report_at(line, column, f"not YAML: {text}{context}", "syntax", hint)

@@ -43,7 +43,9 @@ def seconds(value: object) -> float:
 class Parameters(interface.Parameters):
     """``soak``: how long the version must have been in each earlier environment; 0 by default."""
 
-    soak: Annotated[float, BeforeValidator(seconds), Field(ge=0, allow_inf_nan=False, le=10 * 365 * 86_400)] = 0.0
+    soak: Annotated[
+        float, BeforeValidator(seconds, json_schema_input_type=float | str), Field(ge=0, allow_inf_nan=False, le=10 * 365 * 86_400)
+    ] = 0.0
 
 
 class StagingFirst:

@@ -34,7 +34,9 @@ def nothing(text: str) -> str:
 def valid(declaration: Declaration) -> str:
     """What was found valid."""
     desired = declaration.desired
-    return document("promotion/declaration/v1", {"environments": desired.environments, "bindings": desired.bindings, "limits": desired.limits})
+    return document(
+        "promotion/declaration/v1", {"environments": desired.environments, "bindings": desired.bindings, "limits": desired.limits}
+    )
 
 
 def plan(made: Plan, *, signed: bool = True) -> str:
@@ -49,7 +51,7 @@ def plan_digest(name: str, content: bytes) -> str:
         if found["schema"] == PLAN and isinstance(found["digest"], str):
             return str(found["digest"])
         reason = f"its schema is {found['schema']!r}"
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = str(error)
     raise UsageError(f"{name} is not a plan: {reason}", hint="write one with: promotion plan --out FILE")
 

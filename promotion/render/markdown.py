@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from promotion.domain import Change, ChangeKind, Decision, Judged, Plan, Problem, Status, Verdict
 from promotion.render import reports, text
 from promotion.render.problem import render_error
+from promotion.render.style import harmless
 
 if TYPE_CHECKING:
     from promotion.errors import PromotionError
@@ -20,8 +21,14 @@ _ANSI = re.compile("\x1b\\[[0-9;]*m")
 
 def escape(value: object) -> str:
     """Text that shows as it is, on one line, wherever it stands: no markup, no mention, no table cell broken."""
-    line = " ".join(str(value).split())
-    return re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+    line = harmless(" ".join(str(value).split()))
+    return (
+        re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", line)
+        .replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace("@", "&#64;")
+    )
 
 
 def nothing(sentence: str) -> str:
@@ -98,7 +105,7 @@ def _verdict(verdict: Verdict) -> str:
 
 
 def _problems(problems: tuple[Problem, ...]) -> list[str]:
-    return [f"- 🛑 `{problem.place}` {escape(problem.message)}. {escape(problem.hint or '')}" for problem in problems]
+    return [f"- 🛑 {escape(problem.place)}: {escape(problem.message)}. {escape(problem.hint or '')}" for problem in problems]
 
 
 def _unsigned(*, signed: bool) -> list[str]:

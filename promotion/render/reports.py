@@ -31,7 +31,8 @@ def done(outcome: Outcome) -> str:
         lines.append(f"nothing to do: the registry shows what {outcome.commit[:12]} declares, and the journal says so")
     else:
         kept = "signed" if outcome.signed else "UNSIGNED"
-        lines.append(f"recorded  {_count(len(outcome.done), 'change')} of {outcome.commit[:12]} as journal entry {outcome.entry[:12]} ({kept})")
+        what = count(len(outcome.done), "change") if outcome.done else "no change"
+        lines.append(f"recorded  {what} of commit {outcome.commit[:12]} as journal entry {outcome.entry[:12]} ({kept})")
     if outcome.takes_over:
         lines.append(f"completed what intent {outcome.takes_over[:12]} left unfinished")
     lines += [f"refused   {one.change.model} {one.change.environment} stays as it was applied last" for one in outcome.refused]
@@ -44,7 +45,9 @@ def returned(result: Restored) -> str:
     lines = [done(result.outcome)]
     if result.hold is not None:
         held = f"{result.model}/{result.hold.version}@sha256:{result.hold.digest}"
-        lines.append(f"held      {held} in {result.environment}, until: promotion hold release {held} --environment {result.environment} --reason …")
+        lines.append(
+            f"held      {held} in {result.environment}, until: promotion hold release {held} --environment {result.environment} --reason …"
+        )
     if result.commit is not None:
         told = "pushed" if result.pushed else "not pushed yet: git push"
         lines.append(f"committed {result.commit[:12]} ({told})")
@@ -67,7 +70,10 @@ def status(rows: Sequence[Row], state: State, *, lock: Entry | None) -> str:
         )
         for row in rows
     ]
-    lines = [table(("model", "environment", "declared", "applied", "shown", "state", "since"), cells) if cells else "no model is declared", ""]
+    lines = [
+        table(("model", "environment", "declared", "applied", "shown", "state", "since"), cells) if cells else "no model is declared",
+        "",
+    ]
     if state.head is None:
         lines.append("journal   empty: nothing was applied yet")
     else:
@@ -75,7 +81,10 @@ def status(rows: Sequence[Row], state: State, *, lock: Entry | None) -> str:
         lines.append(f"journal   {state.head[:12]} ({kept}), records commit {(state.recorded or 'none')[:12]}")
     if lock is not None and lock.lease_until is not None:
         lines.append(f"lock      {lock.by} since {moment(lock.at)}, until {moment(lock.lease_until)}, for commit {lock.commit[:12]}")
-    lines += [f"hold      {held.model}/{held.version} in {held.environment}: {held.reason} ({held.by}, {moment(held.at)})" for held in state.holds()]
+    lines += [
+        f"hold      {held.model}/{held.version} in {held.environment}: {held.reason} ({held.by}, {moment(held.at)})"
+        for held in state.holds()
+    ]
     return "\n".join(lines)
 
 
@@ -115,9 +124,9 @@ def lineage(name: str, chain: Lineage) -> str:
 def verified(state: State, faults: Sequence[Fault], *, entries: int) -> str:
     """What verifying the journal found."""
     if faults:
-        return "\n".join([str(fault) for fault in faults] + [f"{_count(len(faults), 'fault')} in {_count(entries, 'entry')}"])
+        return "\n".join([str(fault) for fault in faults] + [f"{count(len(faults), 'fault')} in {count(entries, 'entry')}"])
     kept = "every one is signed by an allowed signer" if state.signed else "UNSIGNED"
-    return f"{_count(entries, 'entry')}, {kept}; head {(state.head or 'none')[:12]}"
+    return f"{count(entries, 'entry')}, {kept}; head {(state.head or 'none')[:12]}"
 
 
 def holds(found: Sequence[Hold]) -> str:
@@ -143,7 +152,9 @@ def evidence(measured: Sequence[Evidence]) -> str:
     blocks = []
     for one in measured:
         figures = [(name, f"{value:.4f}" if math.isfinite(value) else "undefined") for name, value in one.figures.items()]
-        head = f"{one.subject} by {one.evaluation}: {one.counts.rows} rows of {one.dataset_path}, evidence {one.digest[:12]} ({one.isolation})"
+        head = (
+            f"{one.subject} by {one.evaluation}: {one.counts.rows} rows of {one.dataset_path}, evidence {one.digest[:12]} ({one.isolation})"
+        )
         blocks.append(f"{head}\n{table(('figure', 'measured'), figures)}")
     return "\n\n".join(blocks)
 
@@ -166,10 +177,11 @@ def _entry(recorded: Recorded, signer: str | None) -> str:
         f"{moment(entry.at)}  {entry.kind:<8} {recorded.sha[:12]}  by {entry.by}{signed}",
         f"    commit   {entry.commit[:12]}  {entry.subject}  ({entry.author})",
     ]
-    lines += [f"    {_change(change)}" for change in entry.changes]
-    lines += [
-        f"    refused  {one.model} {one.environment} → {one.version}: {'; '.join(one.reasons)}" for one in entry.refusals
-    ]
+    if entry.kind in {"hold", "release"}:
+        lines += [f"    {entry.kind:<8} {one.model} {one.environment} {bound(one.after)}" for one in entry.changes]
+    else:
+        lines += [f"    {_change(change)}" for change in entry.changes]
+    lines += [f"    refused  {one.model} {one.environment} → {one.version}: {'; '.join(one.reasons)}" for one in entry.refusals]
     if entry.takes_over:
         lines.append(f"    completes the unfinished intent {entry.takes_over[:12]}")
     if not entry.changes and not entry.refusals and entry.kind.value == "outcome":
@@ -188,6 +200,7 @@ def _marks(binding: AppliedBinding) -> str:
     return f" ({', '.join(marks)})" if marks else ""
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """A number with its noun, in the plural where it needs one."""
     plural = what if number == 1 else f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
     return f"{number} {plural}"

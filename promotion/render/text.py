@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from promotion.domain import Change, Decision, Judged, ModelVersionRef, Plan, Status, Verdict
+from promotion.domain import Change, ChangeKind, Decision, ModelVersionRef, Plan
 from promotion.journal.lease import open_intent
-from promotion.render import reports
+from promotion.render import changes, reports
 from promotion.render.problem import render_problems
-from promotion.render.style import Paint, bold, dim, green, red, yellow
+from promotion.render.style import bold, dim, harmless
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedModel
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
     from promotion.restore import Restored
     from promotion.status import Row
     from promotion.survey import Survey
-
-COLOURS: Mapping[Status, Paint] = {
-    Status.PASSED: green,
-    Status.WARNED: yellow,
-    Status.INCONCLUSIVE: yellow,
-    Status.FAILED: red,
-    Status.ERRORED: red,
-}
 
 
 def nothing(text: str) -> str:
@@ -47,24 +39,24 @@ def valid(declaration: Declaration) -> str:
 
 
 def plan(made: Plan, *, signed: bool = True) -> str:
-    """The changes, the writes that each model needs, and a summary."""
-    lines = [_change(change) for change in made.changes]
-    lines += [f"  writes  {operation}" for operation in made.operations]
+    """The changes a line each, the writes they need, what is not managed, and a summary."""
+    blocks = ["\n".join(found) for found in (changes.lines(made.changes), changes.writes(made.operations)) if found]
     if made.problems:
-        lines.append(render_problems(made.problems))
-    lines += [dim(f"not managed: {line}") for line in made.unmanaged]
-    kinds = {kind: sum(change.kind is kind for change in made.changes) for kind in dict.fromkeys(change.kind for change in made.changes)}
-    counted = ", ".join(f"{count} to {kind}" for kind, count in kinds.items())
+        blocks.append(render_problems(made.problems))
+    if made.unmanaged:
+        blocks.append("\n".join(dim(f"not managed: {harmless(line)}") for line in made.unmanaged))
     if made.changes:
-        lines.append(f"{bold(counted)}, {len(made.operations)} registry writes; plan {made.digest[:12]} for {made.target}")
+        blocks.append(
+            f"{bold(_counted(made.changes))}, {_plural(len(made.operations), 'registry write')}; plan {made.digest[:12]} for {made.target}"
+        )
     elif not made.problems:
-        lines.append(f"nothing to do: {made.target} shows what is declared, and the journal says so")
-    return "\n".join([*lines, *([] if signed else [reports.UNSIGNED])])
+        blocks.append(f"nothing to do: {made.target} shows what is declared, and the journal says so")
+    return "\n\n".join([*blocks, *([] if signed else [reports.UNSIGNED])])
 
 
 def decision(judged: Decision, *, signed: bool = True) -> str:
     """Each change with all its verdicts, and what that comes to."""
-    blocks = [_judged(one) for one in judged.judged]
+    blocks = [changes.judged(one) for one in judged.judged]
     if judged.plan.problems:
         blocks.append(render_problems(judged.plan.problems))
     blocks.append(_summary(judged))
@@ -73,14 +65,14 @@ def decision(judged: Decision, *, signed: bool = True) -> str:
 
 def outcome(result: Outcome) -> str:
     """What reconcile judged and did."""
-    judged = [_judged(one) for one in result.decision.judged]
+    judged = [changes.judged(one) for one in result.decision.judged]
     problems = [render_problems(result.decision.plan.problems)] if result.decision.plan.problems else []
     return "\n\n".join([*judged, *problems, reports.done(result)])
 
 
 def rollback(result: Restored) -> str:
     """What a rollback judged and did."""
-    return "\n\n".join([*(_judged(one) for one in result.outcome.decision.judged), reports.returned(result)])
+    return "\n\n".join([*(changes.judged(one) for one in result.outcome.decision.judged), reports.returned(result)])
 
 
 def drift(found: Survey) -> str:
@@ -137,34 +129,20 @@ def gate(found: Gate[Any]) -> str:
     return reports.documentation(found)
 
 
-def _change(change: Change) -> str:
-    before = "none" if change.before is None else str(change.before)
-    after = "none" if change.after is None else str(change.after)
-    line = f"{change.kind:<9} {change.model}  {change.environment}  {before} → {after}"
-    if change.kind.value == "heal":
-        line = f"{change.kind:<9} {change.model}  {change.environment}  shows {change.shown}, applied is {after}"
-    emptied = change.after is None
-    return f"{(red if emptied else bold)(line)}   {dim(str(change.place))}"
-
-
-def _judged(one: Judged) -> str:
-    rows = [_verdict(verdict) for verdict in sorted(one.verdicts, key=lambda verdict: -verdict.status.severity)]
-    return "\n".join([f"{_change(one.change)}  {COLOURS[one.status](one.status)}", *(f"  {row}" for row in rows)])
-
-
-def _verdict(verdict: Verdict) -> str:
-    """One line; what is not simply passed also tells where its rule stands and what to do."""
-    asked = "" if verdict.policy in {"HEAD", "both"} else f" (by the rules of the {verdict.policy} commit)"
-    line = f"{COLOURS[verdict.status](f'{verdict.status:<12}')} {verdict.gate:<13} expected {verdict.expected}, got {verdict.got}{asked}"
-    if not verdict.status.severity:
-        return line
-    place = dim(f"   {verdict.place}") if verdict.place else ""
-    return f"{line}{place}" + (f"\n    hint: {verdict.hint}" if verdict.hint else "")
+def _counted(found: Sequence[Change]) -> str:
+    """``2 to promote, 1 to heal``."""
+    kinds = {kind: sum(change.kind is kind for change in found) for kind in ChangeKind}
+    return ", ".join(f"{count} to {'roll back' if kind is ChangeKind.ROLLBACK else kind}" for kind, count in kinds.items() if count)
 
 
 def _summary(judged: Decision) -> str:
+    """How many of the changes pass, and the worst verdict."""
     if not judged.judged:
         return "nothing to judge: no binding changes"
     blocked = sum(one.status.blocks for one in judged.judged)
-    counted = f"{len(judged.judged)} changes judged, {blocked} refused" if len(judged.judged) > 1 else "1 change judged"
-    return f"{COLOURS[judged.status](judged.status)}: {counted}"
+    told = f"{_plural(len(judged.judged), 'change')} judged, {blocked or 'none'} refused"
+    return f"{changes.COLOURS[judged.status](judged.status)}: {told}"
+
+
+def _plural(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

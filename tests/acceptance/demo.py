@@ -26,12 +26,12 @@ def main() -> int:
         stage = Stage(folder, server.url)
         stage.say(f"A real MLflow server at {server.url}, a scratch repository in {stage.repository}")
         tell(stage)
-        print(f"\nDone in {time.monotonic() - began:.0f} s: every step did what it should.", flush=True)  # noqa: T201 - the narrator
+        print(f"\nDone in {time.monotonic() - began:.0f} s: every step did what it should.", flush=True)
         if keep:
-            print(f"MLflow UI: {server.url}   repository: {stage.repository}   (Ctrl-C ends both)", flush=True)  # noqa: T201
+            print(f"MLflow UI: {server.url}   repository: {stage.repository}   (Ctrl-C ends both)", flush=True)
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
     except StoryFailed as failure:
-        print(f"\nThe story failed: {failure}", file=sys.stderr)  # noqa: T201 - the narrator
+        print(f"\nThe story failed: {failure}", file=sys.stderr)
         return 1
     finally:
         server.stop()

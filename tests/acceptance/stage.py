@@ -63,13 +63,14 @@ class Stage:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "NO_COLOR": "1",
             "COLUMNS": "140",
+            "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
             "PYTHONWARNINGS": "ignore",
         }
 
     def say(self, text: str) -> None:
         """A paragraph of the narration, with the seconds since the story began."""
         if not self.quiet:
-            print(f"\n\033[1m[{time.monotonic() - self.started:5.1f} s] {text}\033[0m", flush=True)  # noqa: T201 - the narrator
+            print(f"\n\033[1m[{time.monotonic() - self.started:5.1f} s] {text}\033[0m", flush=True)
 
     def run(self, command: str, *, exits: int = 0, shows: tuple[str, ...] = (), show: bool = True, quiet_stderr: bool = False) -> str:
         """Run a command as a user would type it; its true output is shown. Returns stdout.
@@ -77,21 +78,25 @@ class Stage:
         Raises StoryFailed when the exit code is not ``exits``, or the output lacks one of ``shows``.
         """
         if show and not self.quiet:
-            print(f"\n  $ {command}", flush=True)  # noqa: T201 - the narrator
-        done = subprocess.run(  # noqa: S602 - the story's own fixed commands, with a user's pipes and quotes
+            print("\n  $ " + command.replace("\n", "\n    "), flush=True)
+        done = subprocess.run(
             command, shell=True, cwd=self.repository, env=self.environment(), capture_output=True, text=True, timeout=300, check=False
         )
         output = done.stdout if quiet_stderr else done.stdout + done.stderr
         if show and not self.quiet:
-            print("".join(f"    {line}\n" for line in output.splitlines()), end="", flush=True)  # noqa: T201 - the narrator
+            print("".join(f"    {line}\n" for line in output.splitlines()), end="", flush=True)
             if exits or done.returncode:
-                print(f"    (exit {done.returncode})", flush=True)  # noqa: T201 - the narrator
+                print(f"    (exit {done.returncode})", flush=True)
         if done.returncode != exits:
             raise StoryFailed(f"{command!r} ended with {done.returncode} instead of {exits}:\n{done.stdout}\n{done.stderr}")
         missing = [text for text in shows if text not in done.stdout + done.stderr]
         if missing:
             raise StoryFailed(f"{command!r} does not show {missing}:\n{done.stdout}\n{done.stderr}")
         return done.stdout
+
+    def python(self, code: str) -> str:
+        """Run a few lines of Python, as typed after ``python -``; what MLflow says of deprecation is left out. Returns stdout."""
+        return self.run(f"python - <<'END'\n{code.strip()}\nEND", quiet_stderr=True)
 
     def commit(self, subject: str, *, show: bool = True) -> str:
         """Commit everything; returns the commit."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 
 from tests.acceptance.stage import Stage
 
@@ -14,14 +13,25 @@ MODEL = "moe-cybersecurity-cicids"
 BASELINE = "xgboost-baseline-cicids"
 EVIDENCE = "--evidence ../evidence"
 
-PREDICT = """
+FORGE = f"""
+import mlflow
+client = mlflow.MlflowClient()
+run = client.get_model_version("{MODEL}", "3").run_id
+for name in ("f1_score", "precision", "recall"):
+    client.log_metric(run, name, 0.99)
+"""
+MOVE = f"""
+import mlflow
+mlflow.MlflowClient().transition_model_version_stage("{MODEL}", "3", "Production", archive_existing_versions=True)
+"""
+PREDICT = f"""
 import mlflow, pathlib
 from train import datasets
-flows = datasets.load('synthetic', [pathlib.Path('train/data/cicids-holdout.csv')])
-for uri in (f'models:/{name}/Production', f'models:/{name}@production', f'models:/{name}/1', f'models:/{name}/2'):
-    model = mlflow.pyfunc.load_model(uri)
-    answer = model.predict(flows.frame()[:64])
-    print(f'{uri:<50} says attack of {int((answer[0] >= 0.5).sum())} of 64 flows, {int(flows.attack[:64].sum())} are')
+flows = datasets.load("synthetic", [pathlib.Path("train/data/cicids-holdout.csv")])
+for way in ("/Production", "@production", "/1", "/2"):
+    model = mlflow.pyfunc.load_model("models:/{MODEL}" + way)
+    chances = model.predict(flows.frame())[0]
+    print(f"{{way:<12}} tells {{int((chances >= 0.5).sum())}} attacks of 6000 flows; {{int(flows.attack.sum())}} are")
 """
 
 
@@ -57,15 +67,11 @@ def train(stage: Stage) -> None:
     stage.run(f"{fit} --stage mixture", quiet_stderr=True)
     stage.run(f"{fit} --stage mixture --epochs 0", quiet_stderr=True)
     stage.run(
-        f"python -m train baseline --model xgboost --dataset synthetic --data train/data/cicids-train.csv --register {BASELINE}", quiet_stderr=True
+        f"python -m train baseline --model xgboost --dataset synthetic --data train/data/cicids-train.csv --register {BASELINE}",
+        quiet_stderr=True,
     )
     stage.say("Somebody makes the bad version look good: it now claims 0.99 for every logged metric")
-    forged = (
-        "import mlflow; client = mlflow.MlflowClient(); "
-        f"run = client.get_model_version('{MODEL}', '3').run_id; "
-        "[client.log_metric(run, name, 0.99) for name in ('f1_score', 'precision', 'recall')]"
-    )
-    stage.run(f"python -c {shlex.quote(forged)}", quiet_stderr=True)
+    stage.python(FORGE)
 
 
 def key(stage: Stage) -> None:
@@ -142,8 +148,7 @@ def bad_refused(stage: Stage) -> None:
 def drift(stage: Stage) -> None:
     """Somebody moves a stage by hand: drift shows it, reconcile heals it."""
     stage.say("Somebody moves a stage by hand in the MLflow UI")
-    moved = f"import mlflow; mlflow.MlflowClient().transition_model_version_stage('{MODEL}', '3', 'Production', archive_existing_versions=True)"
-    stage.run(f"python -W ignore -c {shlex.quote(moved)}", quiet_stderr=True)
+    stage.python(MOVE)
     stage.check(stage.stages(MODEL)[3] == "Production", "the hand-made move did not happen")
     stage.run("promotion drift", exits=3, shows=(MODEL, "production"))
     stage.run("promotion plan --detailed-exitcode", exits=3, shows=("heal",))
@@ -172,7 +177,9 @@ def audit(stage: Stage) -> None:
     """Who, when, why, on which evidence; and the journal's signatures hold."""
     stage.say("Who did what, when, why, and on which evidence")
     stage.run("promotion status")
-    stage.run("promotion history", shows=("The mixture goes live", "Ada Lovelace", "evidence", "refused", "staging_first", "heal", "rollback"))
+    stage.run(
+        "promotion history", shows=("The mixture goes live", "Ada Lovelace", "evidence", "refused", "staging_first", "heal", "rollback")
+    )
     stage.run("promotion journal verify")
     stage.run(f"promotion lineage {MODEL}/2")
 
@@ -180,8 +187,7 @@ def audit(stage: Stage) -> None:
 def predict(stage: Stage) -> None:
     """Load the result as its users do, and predict."""
     stage.say("Its users load it by stage, by alias and by number, and predict")
-    code = f"name = '{MODEL}'" + PREDICT
-    stage.run(f"python -W ignore -c {shlex.quote(code)}", quiet_stderr=True, shows=("/Production", "@production"))
+    stage.check("@production" in stage.python(PREDICT), "the alias cannot be loaded")
 
 
 def _refused(stage: Stage, gate: str) -> None:

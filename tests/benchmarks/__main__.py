@@ -33,7 +33,9 @@ class Row:
     goal: str
 
 
-def compare(work: str, command: list[str], reference: str, other: list[str], goal: str, *, folder: Path, environment: dict[str, str]) -> Row:
+def compare(
+    work: str, command: list[str], reference: str, other: list[str], goal: str, *, folder: Path, environment: dict[str, str]
+) -> Row:
     """Time two commands in turn, A B A B …, after one run of each that does not count."""
     pairs = []
     for index in range(RUNS + 1):

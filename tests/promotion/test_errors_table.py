@@ -24,7 +24,9 @@ PROMOTION = str(Path(sys.executable).with_name("promotion"))
 def run(scene: Scene, *arguments: str, url: str | None = None) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     environment |= {"MLFLOW_TRACKING_URI": url or scene.url, "GIT_CONFIG_GLOBAL": os.devnull, "NO_COLOR": "1"}
-    return subprocess.run([PROMOTION, *arguments], cwd=scene.folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        [PROMOTION, *arguments], cwd=scene.folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -174,12 +176,14 @@ def test_a_server_that_answers_500(table: Scene, broken_server: str) -> None:
 def test_wrong_arguments(table: Scene, arguments: tuple[str, ...], said: str) -> None:
     table.declare(staging=1, production="none")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")} | {"NO_COLOR": "1"}
-    given = [argument for argument in arguments if argument] if "" not in arguments else [a for a in arguments if a not in {"", "--tracking-uri"}]
+    given = (
+        [argument for argument in arguments if argument]
+        if "" not in arguments
+        else [a for a in arguments if a not in {"", "--tracking-uri"}]
+    )
     if "" not in arguments:
         environment["MLFLOW_TRACKING_URI"] = table.url
     done = subprocess.run([PROMOTION, *given], cwd=table.folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2, done.stdout + done.stderr
     assert said in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -121,7 +122,9 @@ def remember(wanted: Desired, planned: set[str]) -> dict[str, AppliedModel]:
 
 @given(situations())
 @settings(max_examples=600, deadline=None)
-def test_applying_a_plan_gives_the_desired_state_and_then_an_empty_plan(situation: tuple[Desired, Observed, dict[str, AppliedModel]]) -> None:
+def test_applying_a_plan_gives_the_desired_state_and_then_an_empty_plan(
+    situation: tuple[Desired, Observed, dict[str, AppliedModel]],
+) -> None:
     wanted, observed, applied = situation
     made = plan(wanted, observed, applied)
     after = [observed, *apply(observed, made.operations)][-1]
@@ -150,7 +153,7 @@ def test_never_zero_and_never_two_at_any_write(situation: tuple[Desired, Observe
             if bindings.get(environment.name) is None:
                 continue
             settled = expected(wanted.environments, bindings, environment.name)
-            for before, now in zip(states, states[1:], strict=False):
+            for before, now in pairwise(states):
                 old, new = shown(environment, before.models[name]), shown(environment, now.models[name])
                 assert old.alias is None or new.alias is not None, "an alias is never empty"
                 assert len(new.stage) <= max(len(old.stage), 1), "no write adds a second version to a stage"
@@ -192,7 +195,9 @@ def test_the_order_of_the_file_and_of_the_answer_does_not_matter(
     bindings, models = list(wanted.bindings), list(observed.models.items())
     source.shuffle(bindings)
     source.shuffle(models)
-    assert plan(replace(wanted, bindings=tuple(bindings)), replace(observed, models=dict(models)), applied) == plan(wanted, observed, applied)
+    assert plan(replace(wanted, bindings=tuple(bindings)), replace(observed, models=dict(models)), applied) == plan(
+        wanted, observed, applied
+    )
 
 
 def test_promotion_with_a_new_staging_version_fills_staging_first() -> None:
@@ -206,7 +211,10 @@ def test_promotion_with_a_new_staging_version_fills_staging_first() -> None:
         "point alias m@staging at version 5",
         "point alias m@production at version 4",
     ]
-    assert [(change.kind, change.environment) for change in made.changes] == [(ChangeKind.PROMOTE, "staging"), (ChangeKind.PROMOTE, "production")]
+    assert [(change.kind, change.environment) for change in made.changes] == [
+        (ChangeKind.PROMOTE, "staging"),
+        (ChangeKind.PROMOTE, "production"),
+    ]
 
 
 def test_rollback_fills_production_first() -> None:
@@ -245,7 +253,9 @@ def test_production_moved_by_hand_and_then_declared_is_still_a_promotion() -> No
 def test_a_re_created_version_is_judged_again() -> None:
     observed = Observed("r", {"m": model("m", {1: "Production"}, {"production": 1})})
     other = replace(bound(1), identity=VersionIdentity(1, "models:/m-other", "run1"))
-    assert [c.kind for c in plan(desired(declare("m", "production", 1)), observed, memory("m", production=other)).changes] == [ChangeKind.PROMOTE]
+    assert [c.kind for c in plan(desired(declare("m", "production", 1)), observed, memory("m", production=other)).changes] == [
+        ChangeKind.PROMOTE
+    ]
 
 
 def test_a_moved_stage_is_healed_and_a_missing_version_is_a_problem_of_its_model_alone() -> None:
@@ -259,7 +269,9 @@ def test_a_moved_stage_is_healed_and_a_missing_version_is_a_problem_of_its_model
     made = plan(desired(declare("m", "production", 2), declare("n", "staging", 9, line=8)), observed, memory("m", production=bound(2)))
     assert [(change.kind, change.shown) for change in made.changes] == [(ChangeKind.HEAL, Shown((1, 2), 2))]
     assert [str(operation) for operation in made.operations] == ["set m/1 to stage Archived"]
-    assert [(str(p.place), p.rule, p.hint) for p in made.problems] == [("environments.yaml:8:12", "no-such-version", "its newest version is 1")]
+    assert [(str(p.place), p.rule, p.hint) for p in made.problems] == [
+        ("environments.yaml:8:12", "no-such-version", "its newest version is 1")
+    ]
 
 
 def test_an_unmanaged_environment_is_reported_and_not_emptied() -> None:
@@ -276,6 +288,11 @@ def test_blast_radius() -> None:
     made = plan(wanted, observed, {})
     assert excess(made, wanted, Limits(max_changes=12, max_share=1.0)) is None
     assert excess(made, wanted, Limits(max_changes=11, max_share=1.0)) == "12 changes, where at most 11 are allowed at once"
-    assert excess(made, wanted, Limits(max_changes=12, max_share=0.5)) == "12 of 12 managed models change, where at most 50% are allowed at once"
+    assert (
+        excess(made, wanted, Limits(max_changes=12, max_share=0.5))
+        == "12 of 12 managed models change, where at most 50% are allowed at once"
+    )
     one = plan(desired(declare("m0", "production", None)), Observed("r", {"m0": model("m0", {1: "Production"}, {})}), {})
-    assert excess(one, desired(declare("m0", "production", None)), Limits(max_changes=1)) == "2 changes, where at most 1 are allowed at once"
+    assert (
+        excess(one, desired(declare("m0", "production", None)), Limits(max_changes=1)) == "2 changes, where at most 1 are allowed at once"
+    )

@@ -99,7 +99,11 @@ def test_a_change_without_a_computed_digest_is_never_recorded() -> None:
 def test_what_would_be_restored() -> None:
     desired = Desired(
         (Environment("staging", "Staging", "staging"), Environment("production", "Production", "production")),
-        (Declared("m", "production", 3, "f" * 64, PLACE), Declared("m", "staging", 3, None, PLACE), Declared("n", "staging", 1, None, PLACE)),
+        (
+            Declared("m", "production", 3, "f" * 64, PLACE),
+            Declared("m", "staging", 3, None, PLACE),
+            Declared("n", "staging", 1, None, PLACE),
+        ),
     )
     found = restored(desired, applied(production=binding(2), staging=binding(9)), OBSERVED)
     assert [(one.model, one.environment, one.version, one.digest) for one in found.bindings] == [("m", "production", 2, None)]

@@ -25,7 +25,7 @@ RST Flag Count,PSH Flag Count,ACK Flag Count,URG Flag Count,CWE Flag Count,ECE F
 Avg Fwd Segment Size,Avg Bwd Segment Size,Fwd Header Length,Fwd Avg Bytes/Bulk,Fwd Avg Packets/Bulk,Fwd Avg Bulk Rate,\
 Bwd Avg Bytes/Bulk,Bwd Avg Packets/Bulk,Bwd Avg Bulk Rate,Subflow Fwd Packets,Subflow Fwd Bytes,Subflow Bwd Packets,\
 Subflow Bwd Bytes,Init_Win_bytes_forward,Init_Win_bytes_backward,act_data_pkt_fwd,min_seg_size_forward,Active Mean,Active Std,\
-Active Max,Active Min,Idle Mean,Idle Std,Idle Max,Idle Min,Label""".split(",")
+Active Max,Active Min,Idle Mean,Idle Std,Idle Max,Idle Min,Label""".split(",")  # noqa: SIM905 - as the owners write it
 )
 FEATURES = tuple(name for name in dict.fromkeys(COLUMNS) if name not in {"Destination Port", "Label"})
 BENIGN_LABEL = "BENIGN"

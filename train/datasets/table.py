@@ -43,7 +43,9 @@ def numbers(path: Path, table: pd.DataFrame, columns: list[str]) -> pd.DataFrame
         bad = values.isna() & ~cells.str.lower().isin(["nan"])
         if bad.any():
             row = int(bad.to_numpy().argmax())
-            raise TrainError(f"{path}:{row + 2}: {column!r} holds {cells.iloc[row]!r}, which is no number", hint="correct or remove the line")
+            raise TrainError(
+                f"{path}:{row + 2}: {column!r} holds {cells.iloc[row]!r}, which is no number", hint="correct or remove the line"
+            )
         found[column] = values.astype("float64")
     return pd.DataFrame(found)
 

@@ -17,7 +17,9 @@ from train.flows import NO_CONTEXT, Flows, digest
 COLUMNS = tuple(
     "id,dur,proto,service,state,spkts,dpkts,sbytes,dbytes,rate,sttl,dttl,sload,dload,sloss,dloss,sinpkt,dinpkt,sjit,djit,swin,stcpb,"
     "dtcpb,dwin,tcprtt,synack,ackdat,smean,dmean,trans_depth,response_body_len,ct_srv_src,ct_state_ttl,ct_dst_ltm,ct_src_dport_ltm,"
-    "ct_dst_sport_ltm,ct_dst_src_ltm,is_ftp_login,ct_ftp_cmd,ct_flw_http_mthd,ct_src_ltm,ct_srv_dst,is_sm_ips_ports,attack_cat,label".split(",")
+    "ct_dst_sport_ltm,ct_dst_src_ltm,is_ftp_login,ct_ftp_cmd,ct_flw_http_mthd,ct_src_ltm,ct_srv_dst,is_sm_ips_ports,attack_cat,label".split(
+        ","
+    )
 )
 CODES = {
     "proto": ("tcp", "udp", "arp", "ospf", "icmp", "igmp", "rtp", "unas", "sctp", "gre", "any", "ipv6", "esp", "mobile", "sun-nd", "swipe"),

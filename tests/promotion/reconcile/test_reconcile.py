@@ -45,7 +45,12 @@ def test_a_promotion_is_applied_by_stage_and_alias_and_recorded(served: Served) 
     assert (shown["stages"], shown["aliases"]) == ({1: "Staging"}, {"staging": "1"})
     state = scene.workspace().journal.read()
     assert state.entry is not None
-    assert (state.entry.kind, state.entry.commit, state.entry.subject, state.entry.author) == (EntryKind.OUTCOME, commit, "Try it", "Ada <ada@example.org>")
+    assert (state.entry.kind, state.entry.commit, state.entry.subject, state.entry.author) == (
+        EntryKind.OUTCOME,
+        commit,
+        "Try it",
+        "Ada <ada@example.org>",
+    )
     assert shown["tags"]["promotion.journal"] == f"{state.root}/{state.head}"
     memory = state.applied(scene.name)
     assert memory is not None
@@ -269,7 +274,7 @@ def test_a_journal_that_was_cut_or_is_another_one_is_refused(served: Served) -> 
 
 def test_too_many_changes_at_once_are_refused_until_a_person_allows_them(served: Served) -> None:
     scene = served(1)
-    text = "version: 1\nlimits:\n  max_changes: 1\nmodels:\n  {0}:\n    staging:\n      use: 1\n    production:\n      use: 1\n".format(scene.name)
+    text = f"version: 1\nlimits:\n  max_changes: 1\nmodels:\n  {scene.name}:\n    staging:\n      use: 1\n    production:\n      use: 1\n"
     (scene.folder / "environments.yaml").write_text(text)
     scene.commit("both at once")
     with pytest.raises(Refused, match="2 changes, where at most 1"):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from promotion.cli import build
+from promotion.cli.options import Shared
 from promotion.domain import ChangeKind
 from promotion.drift import find, heal
 from promotion.errors import Exit, UsageError
@@ -49,12 +50,13 @@ def test_what_is_on_hold_is_refused_until_it_is_released(served: Served) -> None
     outcome = scene.reconcile()
     assert outcome.exit_code is Exit.FAILED
     assert [verdict.gate for one in outcome.refused for verdict in one.verdicts if verdict.status.blocks] == ["hold"]
-    repository = build.git(build.Shared(directory=scene.folder))
-    journal = build.journal(repository, build.Shared(directory=scene.folder))
+    repository = build.git(Shared(directory=scene.folder))
+    journal = build.journal(repository, Shared(directory=scene.folder))
     held = f"{scene.name}/2@sha256:{result.hold.digest}"
     change_hold(journal, "Ben", build.now(), "release", held, "production", "it was the data")
     assert scene.reconcile().exit_code is Exit.DONE
     assert scene.shown()["stages"][2] == "Production"
+    assert journal.verify() == ()
     with pytest.raises(UsageError, match="is not on hold"):
         change_hold(journal, "Ben", build.now(), "release", held, "production", "again")
 

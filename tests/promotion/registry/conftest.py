@@ -61,7 +61,7 @@ def faulty() -> Iterator[Callable]:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 respond(self)
 
-            do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the names that http.server calls
+            do_GET = do_POST = do_DELETE = answer
 
             def log_message(self, *_) -> None:
                 pass
