@@ -67,12 +67,12 @@ def outcome(result: Outcome) -> str:
     """What reconcile judged and did."""
     judged = [changes.judged(one) for one in result.decision.judged]
     problems = [render_problems(result.decision.plan.problems)] if result.decision.plan.problems else []
-    return "\n\n".join([*judged, *problems, reports.done(result)])
+    return "\n\n".join([*judged, *problems, harmless(reports.done(result))])
 
 
 def rollback(result: Restored) -> str:
     """What a rollback judged and did."""
-    return "\n\n".join([*(changes.judged(one) for one in result.outcome.decision.judged), reports.returned(result)])
+    return "\n\n".join([*(changes.judged(one) for one in result.outcome.decision.judged), harmless(reports.returned(result))])
 
 
 def drift(found: Survey) -> str:
@@ -84,49 +84,49 @@ def drift(found: Survey) -> str:
 
 def status(rows: Sequence[Row], state: State, made: Plan, *, now: datetime) -> str:
     """Declared, applied and shown side by side."""
-    lines = [reports.status(rows, state, lock=open_intent(state, now).entry)]
+    lines = [harmless(reports.status(rows, state, lock=open_intent(state, now).entry))]
     lines += [render_problems(made.problems)] if made.problems else []
-    return "\n".join([*lines, *(f"not managed: {line}" for line in made.unmanaged)])
+    return "\n".join([*lines, *(f"not managed: {harmless(line)}" for line in made.unmanaged)])
 
 
 def history(entries: Iterable[Recorded], *, signers: Mapping[str, str], signed: bool) -> str:
     """Entries of the journal, newest first."""
-    return reports.history(entries, signers=signers, signed=signed)
+    return harmless(reports.history(entries, signers=signers, signed=signed))
 
 
 def applied(models: Mapping[str, AppliedModel], *, at: datetime) -> str:
     """What was applied at a time."""
-    return reports.applied(models, at=at)
+    return harmless(reports.applied(models, at=at))
 
 
 def lineage(ref: ModelVersionRef, chain: Lineage) -> str:
     """The chain from a version back to its data."""
-    return reports.lineage(str(ref), chain)
+    return harmless(reports.lineage(str(ref), chain))
 
 
 def verified(state: State, faults: Sequence[Fault], *, entries: int) -> str:
     """What verifying the journal found."""
-    return reports.verified(state, faults, entries=entries)
+    return harmless(reports.verified(state, faults, entries=entries))
 
 
 def holds(found: Sequence[Hold]) -> str:
     """The holds in force."""
-    return reports.holds(found)
+    return harmless(reports.holds(found))
 
 
 def evidence(measured: Sequence[Evidence]) -> str:
     """Figures of each evaluation, and the statement's name."""
-    return reports.evidence(measured)
+    return harmless(reports.evidence(measured))
 
 
 def gates(found: Sequence[Gate[Any]]) -> str:
     """The gates, a line each."""
-    return reports.gates(found)
+    return harmless(reports.gates(found))
 
 
 def gate(found: Gate[Any]) -> str:
     """One gate's documentation, which stands beside it."""
-    return reports.documentation(found)
+    return harmless(reports.documentation(found))
 
 
 def _counted(found: Sequence[Change]) -> str:

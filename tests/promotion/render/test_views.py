@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as standard
 import math
 import re
+from datetime import UTC, datetime
 
 import click
 import pytest
@@ -27,6 +28,7 @@ from promotion.domain import (
     Verdict,
 )
 from promotion.errors import InvalidFiles, UsageError
+from promotion.journal import Entry, EntryKind, Hold, Recorded, Refusal
 from promotion.render import json, markdown, text
 from promotion.render.document import document
 from promotion.render.problem import render_error, render_problem
@@ -150,6 +152,32 @@ def evil() -> Decision:
 def test_what_a_stranger_wrote_does_not_reach_the_terminal() -> None:
     for shown in (text.decision(evil()), text.plan(evil().plan)):
         assert set(re.findall(r"[^\x20-\x7e\n→…≥]", re.sub(r"\x1b\[[0-9]+m", "", shown))) == set()
+
+
+def test_what_a_stranger_wrote_in_the_journal_does_not_either() -> None:
+    now = datetime(2026, 10, 1, tzinfo=UTC)
+    entry = Entry(
+        EntryKind.OUTCOME,
+        "id",
+        DIGEST[:40],
+        EVIL,
+        EVIL,
+        now,
+        EVIL,
+        "1",
+        EVIL,
+        None,
+        None,
+        (),
+        (Refusal(EVIL, EVIL, 3, (EVIL,)),),
+        None,
+        None,
+        None,
+    )
+    held = Hold(EVIL, EVIL, 3, DIGEST, EVIL, now, EVIL)
+    shown = text.history([Recorded(DIGEST[:40], entry)], signers={DIGEST[:40]: EVIL}, signed=True) + text.holds([held])
+    assert EVIL not in shown
+    assert set(re.findall(r"[^\x20-\x7e\n→…]", shown)) == set()
 
 
 def test_what_a_stranger_wrote_does_not_reach_the_page() -> None:
