@@ -43,17 +43,17 @@ $(VENV)/uv.txt: $(LOCK)
 $(STAMP): $(VENV)/uv.txt pyproject.toml $(LOCK)
 	@rm -f $(VENV)/.installed-*
 ifeq ($(WITH),base)
-	@$(UV) pip install --quiet --python $(BIN)/python --constraints $(LOCK) hatchling editables
-	@$(UV) pip install --quiet --python $(BIN)/python --constraints $(LOCK) --no-build-isolation --editable .
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --constraints $(LOCK) hatchling editables
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --constraints $(LOCK) --no-build-isolation --editable .
 else ifneq ($(TORCH_INDEX),)
 	@awk '/^[a-z0-9]/ { keep = $$0 !~ /^(torch|triton|nvidia-|cuda-)/ } keep' $(LOCK) >$(VENV)/without-torch.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps --requirements $(VENV)/without-torch.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --index-url '$(TORCH_INDEX)' "$$(sed -n 's/^\(torch==[^ ;]*\).*/\1/p' $(LOCK))"
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps --requirements $(VENV)/without-torch.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --index-url '$(TORCH_INDEX)' "$$(sed -n 's/^\(torch==[^ ;]*\).*/\1/p' $(LOCK))"
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@echo '$(TORCH_INDEX)' >$(VENV)/torch-index
 else
-	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirements $(LOCK)
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirements $(LOCK)
+	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --no-build-isolation --editable .
 endif
 	@touch $@
 	@echo "ready: $(BIN)/promotion --help"

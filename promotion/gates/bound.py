@@ -3,10 +3,11 @@
 The figure comes from evidence that this program measured on pinned rows, never from what a run logged. A figure that is
 NaN or infinite fails; one that nobody measured, or missing evidence, is an error: it never passes.
 
-Sample:
-    environment: production
-    gate: bound
-    with: {metric: f1, min: 0.95}
+Sample (policies/production.yaml):
+    rules:
+      - gate: bound
+        metric: f1
+        min: 0.95
 
 Passes: evidence says f1 = 0.971.
 Fails: evidence says f1 = 0.62, whatever the run's own metrics claim.

@@ -5,10 +5,11 @@ loader must be one of its own flavours on the list, and there must be no pickle,
 an archive (but for the one that each pt2 has, whose small pickle may hold tensors alone) and no path that leads outside.
 No policy can leave this out: without a rule, the lists below apply.
 
-Sample:
-    environment: staging
-    gate: formats
-    with: {allow: [pt2], loaders: [mlflow.pytorch]}
+Sample (policies/staging.yaml):
+    rules:
+      - gate: formats
+        allow: [pt2]
+        loaders: [mlflow.pytorch]
 
 Passes: a torch.export archive logged by mlflow.pytorch.
 Fails: a pickle named ``model.pt2``; a ``code`` folder; ``loader_module: mlflow.pyfunc.model``.

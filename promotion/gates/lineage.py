@@ -3,9 +3,9 @@
 The version's tags ``data_version``, ``data_digest``, ``git_commit`` and ``run_id`` must be there, the run must exist and
 say the same, and the commit must be in this repository's history.
 
-Sample:
-    environment: staging
-    gate: lineage
+Sample (policies/staging.yaml):
+    rules:
+      - gate: lineage
 
 Passes: every link resolves.
 Fails: the commit was never pushed, the run was deleted, or run and version name different data.

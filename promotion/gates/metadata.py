@@ -3,10 +3,12 @@
 Logged metrics must only be there and be numbers: what they claim proves nothing (see ``bound``). Without names, one
 parameter and one metric at least must have been logged.
 
-Sample:
-    environment: staging
-    gate: metadata
-    with: {tags: [dataset, architecture, date], metrics: [f1, precision, recall], params: [learning_rate, epochs]}
+Sample (policies/staging.yaml):
+    rules:
+      - gate: metadata
+        tags: [dataset, architecture, date]
+        metrics: [f1, precision, recall]
+        params: [learning_rate, epochs]
 
 Passes: all of them are set and not blank.
 Fails: the description is empty, or the tag ``dataset`` is missing.

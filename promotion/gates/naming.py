@@ -3,10 +3,11 @@
 By default: lower-case words joined by hyphens, at least two of them, such as ``architecture-purpose-dataset``; no words that
 say nothing (``model``, ``test``, ``final``, ``v2``, …). A policy may give a regular expression of its own, with examples.
 
-Sample:
-    environment: staging
-    gate: naming
-    with: {pattern: "moe-[a-z]+-[a-z0-9]+", examples: [moe-cybersecurity-cicids]}
+Sample (policies/staging.yaml):
+    rules:
+      - gate: naming
+        pattern: "moe-[a-z]+-[a-z0-9]+"
+        examples: [moe-cybersecurity-cicids]
 
 Passes: moe-cybersecurity-cicids, ft-transformer-unsw, xgboost-baseline-cicids.
 Fails: model1 (one word), my_model_final_v2 (underscores; 'model', 'final', 'v2' say nothing), test_model.

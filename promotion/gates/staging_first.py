@@ -4,10 +4,10 @@ The proof is a signed entry of the journal for this artifact's digest. Stages, a
 file prove nothing, since anyone who may edit can set them; neither does an entry that was *adopted* from a registry.
 With ``soak``, the entry must be at least that old: seconds, or text such as ``90m``, ``24h``, ``1d12h``.
 
-Sample:
-    environment: production
-    gate: staging_first
-    with: {soak: 24h}
+Sample (policies/production.yaml):
+    rules:
+      - gate: staging_first
+        soak: 24h
 
 Passes: the journal says sha256:9f2c… was applied in staging yesterday morning with evidence.
 Fails: the version goes straight into production, or staging had other bytes under the same number.
