@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from promotion.domain import AppliedBinding, AppliedModel, Bound, Change, ChangeKind, Declared, Desired, Judged, Observed, Passed
+from promotion.domain import AppliedBinding, AppliedModel, Bound, Change, ChangeKind, Declared, Desired, Judged, Observed, Passed, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ def _binding(old: AppliedBinding | None, judged: Judged, observed: Observed, sta
         commit=stamp.commit,
         at=stamp.at,
         by=stamp.by,
-        unverified=change.kind is ChangeKind.ROLLBACK,
+        # Brought back without evidence that passes now: measured afterwards (rule 3).
+        unverified=change.kind is ChangeKind.ROLLBACK and not (judged.evidence and judged.status is Status.PASSED),
     )
 
 

@@ -57,7 +57,8 @@ def rollback(workspace: Workspace, options: Options, name: str, environment: str
     assert memory is not None
     desired = returning.target(found.desired, memory, environment, to)
     aimed = replace(found, declaration=replace(found.declaration, desired=desired), plan=plan(desired, found.observed, found.applied))
-    held = None if before is None else _hold(workspace, name, environment, before, reason)
+    # The same bytes under another number: a hold on them would bar what is brought back.
+    held = None if before is None or before.digest == to.digest else _hold(workspace, name, environment, before, reason)
     outcome = _registry_first(workspace, options, aimed, held)
     if outcome.refused or outcome.dry_run or outcome.entry is None:
         return Restored(name, environment, before, to, outcome, None, None, pushed=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -63,7 +64,7 @@ def applied(**bindings: AppliedBinding) -> dict[str, AppliedModel]:
     [
         pytest.param(ChangeKind.PROMOTE, None, 2, None, False, id="the first promotion has no predecessor"),
         pytest.param(ChangeKind.PROMOTE, (1, None), 2, 1, False, id="a promotion remembers what it replaced"),
-        pytest.param(ChangeKind.ROLLBACK, (2, 1), 1, None, True, id="after a rollback, going forward again is a promotion"),
+        pytest.param(ChangeKind.ROLLBACK, (2, 1), 1, None, False, id="after a rollback, going forward again is a promotion"),
         pytest.param(ChangeKind.RETIRE, (2, 1), None, 2, False, id="what was retired may come back"),
         pytest.param(ChangeKind.PROMOTE, (None, 2), 3, 2, False, id="from empty, the predecessor is what was there before"),
     ],
@@ -77,6 +78,12 @@ def test_a_binding_after_a_change(
     assert now.previous == (None if previous is None else Bound(previous, digest(previous)))
     assert (now.unverified, now.commit, now.by, now.evidence) == (unverified, "c" * 40, "ada", ("e2",))
     assert now.identity == (None if after is None else VersionIdentity(after, f"models:/m-{after}", None))
+
+
+def test_what_is_brought_back_without_evidence_is_unverified() -> None:
+    brought = replace(judged(ChangeKind.ROLLBACK, 1), evidence=())
+    now = remember(applied(production=binding(2, 1)), [brought], OBSERVED, ("staging", "production"), STAMP)
+    assert now["m"].bindings["production"].unverified
 
 
 def test_a_promotion_is_proof_and_a_rollback_is_not() -> None:
