@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from promotion.domain import Change, ChangeKind, Decision, Judged, Plan, Status, Verdict
-from promotion.gates import GATES, digest, formats, hold, policy
+from promotion.gates import GATES, digest, formats, hold, policy, separate
 from promotion.gates.interface import Facts, Measured, Ruling, Unknown
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def _judge(change: Change, head: Policies, applied: Policies | None, facts: Fact
 def _checks(change: Change, head: Policies, applied: Policies | None, facts: Facts) -> list[_Check]:
     """Everything that judges this change, each once: built-in checks first, then the files' order."""
     first = list(_of(head, HEAD, change))
+    if facts.touched is not None:
+        first.insert(0, _Check("separate", separate.Parameters(), enforce=True, place=None, policy=HEAD))
     if applied is None:
         return first
     merged = list(first)
@@ -162,4 +164,4 @@ def _retire(change: Change) -> Verdict:
 def _nothing_known(change: Change, reason: str = "no facts were collected for this change") -> Facts:
     unknown = Unknown(reason, "run the gate again; if it stays so, report it as a fault")
     never = datetime(1970, 1, 1, tzinfo=UTC)
-    return Facts(change, never, unknown, unknown, unknown, unknown, unknown, unknown, None, {}, {}, unknown, ())
+    return Facts(change, never, unknown, unknown, unknown, unknown, unknown, unknown, None, {}, {}, unknown)

@@ -74,6 +74,7 @@ class Collector:
     now: datetime
     by: str
     measure: bool
+    touched: tuple[str, ...] | None = None
     report: Callable[[str], None] = lambda _: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     """Tells when measuring starts and ends."""
@@ -119,6 +120,7 @@ class Collector:
             evidence=evidence[0],
             evidence_applied=evidence[-1],
             holds={one.digest: one.reason for one in self.holds if (one.model, one.environment) == (change.model, change.environment)},
+            touched=self.touched,
             stages_before=before,
         )
 

@@ -13,6 +13,7 @@ from promotion.decide import decide
 from promotion.domain import Decision, Desired, Observed, Plan
 from promotion.errors import JournalError, UsageError
 from promotion.plan import plan
+from promotion.policies import matches
 from promotion.repository import Declaration, Layout, at, desired_at
 
 if TYPE_CHECKING:
@@ -91,10 +92,13 @@ def since(git: Git, layout: Layout, base: str, desired: Desired) -> Desired:
     return replace(desired, bindings=tuple(b for b in desired.bindings if b.model in changed))
 
 
-def judge(workspace: Workspace, found: Survey, *, commit: str, measure: bool, model: str | None = None) -> Judgement:
+def judge(
+    workspace: Workspace, found: Survey, *, commit: str, measure: bool, model: str | None = None, base: str | None = None
+) -> Judgement:
     """Collect the facts of every change and let the rules of ``declaration`` and of the last applied commit decide.
 
-    ``measure`` False judges with the evidence at hand. ``model`` restricts the decision to one model.
+    ``measure`` False judges with the evidence at hand. ``model`` restricts the decision to one model. ``base`` says that a pull
+    request against it is judged.
     """
     made = found.plan if model is None else only(found.plan, model)
     head, before = found.declaration.policies, _policies_before(workspace, found, commit)
@@ -112,6 +116,7 @@ def judge(workspace: Workspace, found: Survey, *, commit: str, measure: bool, mo
         now=workspace.now(),
         by=workspace.by,
         measure=measure,
+        touched=None if base is None else touched(workspace, head, base),
         report=workspace.report,
     )
     facts = {(change.model, change.environment): collector.collect(change) for change in made.changes}
@@ -121,6 +126,17 @@ def judge(workspace: Workspace, found: Survey, *, commit: str, measure: bool, mo
 def unchanged(git: Git, layout: Layout, base: str, desired: Desired) -> bool:
     """Whether nothing is declared otherwise than in ``base``: such a change needs no registry to be judged."""
     return not since(git, layout, base, desired).bindings
+
+
+def touched(workspace: Workspace, policies: Policies, base: str) -> tuple[str, ...]:
+    """What changes since ``base`` of all that judges: files of the policies folder, and evaluators' sources."""
+    git, folder = workspace.git, workspace.layout.policies
+    head = git.resolve("HEAD")
+    start = git.merge_base(git.resolve(base), head) or git.resolve(base)
+    patterns = tuple(pattern for evaluation in policies.evaluations for pattern in evaluation.sources)
+    changed = {*git.changed_paths(start, head), *git.dirty((folder, *patterns))}
+    judging = (path for path in changed if (path.startswith(f"{folder}/") and not path.endswith(".md")) or matches(path, patterns))
+    return tuple(sorted(judging))
 
 
 def only(made: Plan, model: str) -> Plan:

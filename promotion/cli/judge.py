@@ -89,7 +89,7 @@ def gate(options: Shared, base: str | None, agreed: Path | None, model: str | No
     workspace = build.workspace(options)
     found = survey(workspace, declaration, base=base)
     check_agreed(found.plan, read_agreed(agreed))
-    judgement = judge(workspace, found, commit=repository.resolve("HEAD"), measure=True, model=model)
+    judgement = judge(workspace, found, commit=repository.resolve("HEAD"), measure=True, model=model, base=base)
     show(options, "decision", judgement.decision, signed=found.state.signed or found.state.head is None)
     return exit_of(judgement.decision)
 

@@ -17,14 +17,15 @@ from promotion.gates.lineage import Lineage
 from promotion.gates.metadata import Metadata
 from promotion.gates.naming import Naming
 from promotion.gates.policy import Policy
+from promotion.gates.separate import Separate
 from promotion.gates.staging_first import StagingFirst
 
-_ALL: tuple[Gate[Any], ...] = (Bound(), Digest(), Formats(), Hold(), Lineage(), Metadata(), Naming(), Policy(), StagingFirst())
+_ALL: tuple[Gate[Any], ...] = (Bound(), Digest(), Formats(), Hold(), Lineage(), Metadata(), Naming(), Policy(), Separate(), StagingFirst())
 
 GATES: Mapping[str, Gate[Any]] = MappingProxyType({one.name: one for one in _ALL})
 """Every gate by its name. Those that count for all without a rule are ``digest``, ``hold`` and ``policy`` (and ``formats``)."""
 
-BUILT_IN: frozenset[str] = frozenset({"digest", "hold", "policy"})
+BUILT_IN: frozenset[str] = frozenset({"digest", "hold", "policy", "separate"})
 """Gates that no policy may name: they run by themselves, with nothing to set."""
 
 

@@ -81,6 +81,8 @@ class Facts:
     """The same under the policies of the last applied commit; gates never look here, ``decide`` shows it as ``evidence``."""
     holds: Mapping[str, str] | Unknown = Unknown("the journal's holds were not read")
     """Digests that must not be applied in this environment of this model until a person releases them, with the reason."""
+    touched: tuple[str, ...] | None = None
+    """Files of policies and evaluators that the pull request changes; None where none is judged."""
     stages_before: tuple[str, ...] = ()
     """The environments that come before this one, in the order of promotion."""
 

@@ -9,7 +9,7 @@ from tests.workflows.act import git
 from tests.workflows.scene import Scene
 from tests.workflows.test_gate import registry_state
 
-STEPS = ["Set up job", "Check out", "Move to the newest commit of main", "Reconcile", "Complete job"]
+STEPS = ["Set up job", "Check out", "Move to the newest commit of main", "Make the rows that the policies pin", "Reconcile", "Complete job"]
 
 
 def shown(scene: Scene) -> dict[str, int]:

@@ -70,7 +70,7 @@ def test_a_good_version_may_go_to_staging_and_the_page_says_why(scene: Scene) ->
     assert run.exit_code == 0, run.told()
     leg = f"judge ({scene.good})"
     assert run.results() == {"plan": True, leg: True, "gate": True}
-    assert list(run.jobs[leg].steps) == ["Set up job", "Check out", "Gate", "Complete job"]
+    assert list(run.jobs[leg].steps) == ["Set up job", "Check out", "Make the rows that the policies pin", "Gate", "Complete job"]
     assert "bound" in run.summary
     assert "PASSED" in run.summary
     assert "This is advice" in run.summary

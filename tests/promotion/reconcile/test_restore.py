@@ -14,7 +14,8 @@ from promotion.errors import Exit, UsageError
 from promotion.reconcile import Options
 from promotion.repository import working
 from promotion.restore import change_hold, rollback
-from tests.scene import Scene
+from promotion.survey import judge, survey
+from tests.scene import NAMING, Scene
 
 Served = Callable[[int], Scene]
 
@@ -93,3 +94,18 @@ def test_drift_is_measured_against_what_was_applied_and_healed_to_that(served: S
     assert heal(workspace, Options(), declaration).exit_code is Exit.DONE
     assert scene.shown()["stages"] == {1: "Production", 2: "None"}
     assert workspace.journal.read().recorded == scene.git("rev-parse", "HEAD~1")
+
+
+def test_a_pull_request_that_promotes_and_changes_the_rules_is_refused(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging="none")
+    scene.rule("staging", NAMING + "  - gate: lineage\n    mode: observe\n")
+    scene.declare(staging=1)
+    workspace = scene.workspace()
+    found = survey(workspace, working(workspace.git, workspace.layout), base="HEAD~1")
+    decision = judge(workspace, found, commit=scene.git("rev-parse", "HEAD"), measure=False, base="HEAD~1").decision
+    assert [(one.gate, one.got) for one in decision.judged[0].verdicts if one.status.blocks] == [
+        ("separate", "changes policies/staging.yaml")
+    ]
+    alone = judge(workspace, found, commit=scene.git("rev-parse", "HEAD"), measure=False, base="HEAD").decision
+    assert not alone.judged[0].status.blocks
