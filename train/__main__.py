@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import warnings
@@ -98,7 +97,7 @@ def baseline(kind: Any, **options: Any) -> None:  # noqa: ANN401 - click's value
 @DATA
 @click.option("--model", type=click.Path(path_type=Path), required=True, help="A model folder that fit or baseline left.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def evaluate(dataset: str, data: tuple[Path, ...], model: Path, as_json: bool) -> None:
+def evaluate(dataset: str, data: tuple[Path, ...], model: Path, *, as_json: bool) -> None:
     """Measure a model folder on rows."""
     from train import datasets
     from train.report import report
@@ -112,7 +111,7 @@ def evaluate(dataset: str, data: tuple[Path, ...], model: Path, as_json: bool) -
 @click.option("--run", "run_id", required=True, help="The run whose model is registered.")
 @click.option("--name", required=True)
 @click.option("--json", "as_json", is_flag=True)
-def register(run_id: str, name: str, as_json: bool) -> None:
+def register(run_id: str, name: str, *, as_json: bool) -> None:
     """Register a version afterwards, from a run."""
     from train.tracking import check_name
     from train.tracking import register as run
@@ -124,7 +123,7 @@ def register(run_id: str, name: str, as_json: bool) -> None:
     _print({"model": made.name, "version": made.version, "run": made.run_id}, as_json=as_json)
 
 
-def _train(
+def _train(  # noqa: PLR0913 - the options of the command line
     train: Callable[[Flows, Settings], tuple[Any, Flows, str]],
     *,
     dataset: str,
@@ -143,11 +142,15 @@ def _train(
     if name is not None:
         tracking.check_name(name)
         revision = tracking.commit(allow_dirty=allow_dirty)
+    if out is not None and ((out / "model").exists() or (out.exists() and not out.is_dir())):
+        raise TrainError(f"{out} is there already", hint="name another folder with --out, or remove it")
     settings = config.load(seed=seed, epochs=epochs)
     flows = datasets.load(dataset, list(data))
+    if name is not None:
+        tracking.reach()
     click.echo(f"{len(flows)} flows, {flows.attack.mean():.1%} attacks; {flows.dropped or 'none dropped'}", err=True)
     model, validation, architecture = train(flows, settings)
-    from train.report import report, scored
+    from train.report import document, report, scored
 
     if architecture == "RandomForest":
         _print(scored(model.predict(validation)[:, None], validation), as_json=as_json)
@@ -164,8 +167,9 @@ def _train(
         tracking.save(model, flows, folder, metadata)
         found = report(folder, validation)
         if out is not None:
-            (out / "report.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            (out / "report.json").write_text(document(found) + "\n", encoding="utf-8")
         if name is not None:
+            f1 = f"F1 {found['attack_f1']:.4f} on its {len(validation)} validation rows"
             made = tracking.log_and_register(
                 folder,
                 name,
@@ -173,7 +177,7 @@ def _train(
                 parameters=settings.parameters() | {"dataset": dataset, "data": ", ".join(path.name for path in data)},
                 metrics={"f1_score": found["attack_f1"], "precision": found["precision"], "recall": found["recall"]},
                 tags=tracking.lineage(flows, architecture, dataset, revision),
-                text=f"{architecture} trained on {dataset} ({flows.version}); F1 {found['attack_f1']:.4f} on its {len(validation)} validation rows.",
+                text=f"{architecture} trained on {dataset} ({flows.version}); {f1}.",
             )
             found |= {"model": made.name, "version": made.version, "run": made.run_id}
     _print(found, as_json=as_json)
@@ -181,7 +185,9 @@ def _train(
 
 def _print(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(found, indent=2, sort_keys=True))
+        from train.report import document
+
+        click.echo(document(found))
         return
     for key, value in found.items():
         if not isinstance(value, dict):
@@ -198,6 +204,13 @@ def main() -> None:
         sys.exit(2)
     except click.ClickException as error:
         error.show()
+        sys.exit(2)
+    except Exception as error:
+        # Looked up by name: importing MLflow takes seconds, and whoever raised this has done so.
+        if not any(kind.__name__ == "MlflowException" for kind in type(error).__mro__):
+            raise
+        told = (str(error).strip() or repr(error)).splitlines()[0]
+        click.echo(f"error: MLflow: {told}\n  hint: is MLFLOW_TRACKING_URI right, and does the server answer?", err=True)
         sys.exit(2)
     except click.Abort:
         sys.exit(130)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from train.errors import TrainError
+from train.evaluation import CONTEXT
 
 FILE = Path(__file__).with_name("settings.toml")
 
@@ -39,12 +40,16 @@ class Settings:
 
 
 def load(file: Path = FILE, *, seed: int = 0, epochs: int | None = None) -> Settings:
-    """Read the settings; raises TrainError when the file lacks a value or has one too many."""
-    tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    """Read the settings; raises TrainError when the file lacks a value, has one too many or one that cannot be."""
     try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
         settings = Settings(**tables["model"], **tables["training"], seed=seed)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, tomllib.TOMLDecodeError) as error:
         raise TrainError(
             f"{file}: {error}", hint="it needs the tables [model] and [training] with every value of the file in the repository"
         ) from error
+    if not 2 <= settings.window <= CONTEXT + 1:
+        raise TrainError(f"{file}: window = {settings.window}", hint=f"from 2 to {CONTEXT + 1}: that many rows the evaluator repeats")
+    if settings.d_block % settings.n_heads:
+        raise TrainError(f"{file}: d_block = {settings.d_block}", hint=f"a multiple of n_heads = {settings.n_heads}")
     return settings if epochs is None else replace(settings, epochs=epochs)

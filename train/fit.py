@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -42,7 +43,7 @@ def fit(flows: Flows, settings: Settings, stage: Stage) -> Trained:
     if stage == "tabular":
         _train(tabular, rows, truth, settings, epochs=settings.epochs, loss=lambda inputs, wanted: _tabular_loss(tabular, inputs, wanted))
     else:
-        pretraining = min(settings.pretraining, settings.epochs)
+        pretraining = min(settings.pretraining, settings.epochs // 2)
         _train(tabular, rows, truth, settings, epochs=pretraining, loss=lambda inputs, wanted: _tabular_loss(tabular, inputs, wanted))
         mixture = Mixture(tabular, settings)
         rest = settings.epochs - pretraining
@@ -81,7 +82,7 @@ def _stretches(count: int, size: int, source: np.random.RandomState) -> Iterator
     """Every row once, as stretches of neighbours that begin elsewhere in each epoch, in random order."""
     start = int(source.randint(size))
     edges = [0, *range(start or size, count, size), count]
-    pieces = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    pieces = [(a, b) for a, b in pairwise(edges) if b > a]
     for place in source.permutation(len(pieces)):
         yield torch.arange(*pieces[place])
 

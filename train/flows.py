@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from train.errors import TrainError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -75,7 +77,8 @@ def digest(paths: list[Path]) -> str:
 def split(flows: Flows, *, share: float, block: int, seed: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Masks of training and validation rows: whole blocks of consecutive rows, and no feature vector on both sides.
 
-    A vector that stands in both is left to training, and its validation rows are left out.
+    A vector that stands in both is left to training, and its validation rows are left out. Raises TrainError when a side would be
+    empty, or training would see one class alone.
     """
     blocks = np.arange(len(flows)) // block
     count = int(blocks[-1]) + 1 if len(flows) else 0
@@ -84,4 +87,12 @@ def split(flows: Flows, *, share: float, block: int, seed: int) -> tuple[np.ndar
     keys = np.array([row.tobytes() for row in np.nan_to_num(flows.values)], dtype=object)
     seen = set(keys[~validation])
     repeated = np.array([key in seen for key in keys], dtype=bool)
-    return ~validation, validation & ~repeated
+    aside = validation & ~repeated
+    learned = flows.attack[~validation]
+    if not learned.size or not aside.any():
+        raise TrainError(
+            f"{len(flows)} rows are too few to keep some back", hint=f"several blocks of {block} rows are needed, not all alike"
+        )
+    if learned.all() or not learned.any():
+        raise TrainError(f"every training row is {ATTACK if learned.all() else BENIGN}", hint="give rows of both kinds")
+    return ~validation, aside

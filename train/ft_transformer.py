@@ -49,7 +49,8 @@ class Block(nn.Module):
         """(B, T, D) → (B, T, D)."""
         x_BTD = x_BTD + self.dropout(self._attend(self.norm_attention(x_BTD)))
         value, gate = self.hidden(self.norm_hidden(x_BTD)).chunk(2, dim=-1)
-        return x_BTD + self.dropout(self.back(value * functional.gelu(gate)))
+        out: Tensor = x_BTD + self.dropout(self.back(value * functional.gelu(gate)))
+        return out
 
     def _attend(self, x_BTD: Tensor) -> Tensor:
         heads = (part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in self.query_key_value(x_BTD).chunk(3, dim=-1))
@@ -69,7 +70,7 @@ class FTTransformer(nn.Module):
 
     def forward(self, x_BF: Tensor) -> Tensor:
         """(B, F) → (B, D)."""
-        x_BTD = self.tokenizer(x_BF)
+        x_BTD: Tensor = self.tokenizer(x_BF)
         for block in self.blocks:
             x_BTD = block(x_BTD)
         normed: Tensor = self.norm(x_BTD[:, 0])

@@ -12,6 +12,9 @@ from train.config import Settings
 from train.conv1d import TemporalCNN, window
 from train.ft_transformer import FTTransformer
 
+CONSTANT = 1e-6
+"""A column that varies less than this, after the logarithm, tells nothing."""
+
 
 class Preprocessing(nn.Module):
     """Raw columns to numbers that a network likes; learned from training rows alone, and part of the exported graph.
@@ -32,7 +35,7 @@ class Preprocessing(nn.Module):
         count = known.sum(0).clamp(min=1)
         mean = filled.sum(0) / count
         spread = ((torch.where(known, filled - mean, 0.0) ** 2).sum(0) / count).sqrt()
-        kept = torch.nonzero(spread > 1e-6).squeeze(1)
+        kept = torch.nonzero(spread > CONSTANT).squeeze(1)
         self.register_buffer("kept", kept)
         self.register_buffer("mean", mean[kept].float())
         self.register_buffer("scale", spread[kept].float())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -29,3 +31,14 @@ def scored(answer: np.ndarray[Any, Any], flows: Flows) -> dict[str, Any]:
         found["experts"] = {name: figures(named[name], flows.attack)["attack_f1"] for name in ("tabular", "temporal")}
         found["router"] = {name.removeprefix("router."): float(named[name].mean()) for name in OUTPUTS[3:]}
     return found
+
+
+def document(found: dict[str, Any]) -> str:
+    """The figures as JSON; what could not be measured (an AUC of one class) is null."""
+    return json.dumps(_finite(found), indent=2, sort_keys=True, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,10 +42,13 @@ def check_name(name: str) -> None:
 
 
 def commit(*, allow_dirty: bool) -> str:
-    """The commit that is trained from. Raises TrainError outside of git, and for uncommitted changes in train/."""
+    """The commit of the code that trains, wherever it is called from.
+
+    Raises TrainError outside of git, and for uncommitted changes in train/.
+    """
     try:
-        head = _git("rev-parse", "HEAD")
-        dirty = _git("status", "--porcelain", "--", "train")
+        head = _git("rev-parse", "HEAD").strip()
+        dirty = _git("status", "--porcelain", "--", ".")
     except (OSError, subprocess.CalledProcessError) as error:
         raise TrainError(
             "this is not a git repository with a commit", hint="lineage names the commit that a model was trained from"
@@ -57,6 +59,14 @@ def commit(*, allow_dirty: bool) -> str:
             f"train/ has uncommitted changes ({changed})", hint="commit them, or use --allow-dirty, which lineage gates refuse"
         )
     return f"{head}-dirty" if dirty else head
+
+
+def reach() -> None:
+    """Ask the registry for something, so that hours of training are not lost on a wrong address. Raises MlflowException."""
+    from mlflow import MlflowClient
+
+    with _quiet():
+        MlflowClient().search_registered_models(max_results=1)
 
 
 def lineage(flows: Flows, architecture: str, dataset: str, revision: str) -> dict[str, str]:
@@ -149,6 +159,8 @@ def register(client: Any, run_id: str, name: str, text: str | None = None) -> Re
     missing = [tag for tag in LINEAGE if tag not in run.data.tags]
     if missing:
         raise TrainError(f"run {run_id} does not say its {', '.join(missing)}", hint="register a run that python -m train made")
+    if not any(item.path == "model/MLmodel" for item in client.list_artifacts(run_id, "model")):
+        raise TrainError(f"run {run_id} has no model", hint="register a run that python -m train made")
     with contextlib.suppress(MlflowException):
         client.create_registered_model(name)
     tags = {tag: run.data.tags[tag] for tag in LINEAGE} | {"run_id": run_id}
@@ -168,7 +180,8 @@ def _requirements(library: str) -> list[str]:
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=30).stdout.strip()  # noqa: S603, S607
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout  # noqa: S603
 
 
 @contextlib.contextmanager
@@ -177,7 +190,6 @@ def _quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with tempfile.TemporaryDirectory():
-            yield
+        yield
     finally:
         logging.disable(before)

@@ -17,4 +17,5 @@ def load(name: str, paths: list[Path]) -> Flows:
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise TrainError(f"there is no file {missing[0]}", hint="python -m train data --help tells how to make synthetic flows")
-    return FORMATS[name].load(paths, name)
+    flows: Flows = FORMATS[name].load(paths, name)
+    return flows

@@ -29,6 +29,8 @@ Active Max,Active Min,Idle Mean,Idle Std,Idle Max,Idle Min,Label""".split(",")  
 )
 FEATURES = tuple(name for name in dict.fromkeys(COLUMNS) if name not in {"Destination Port", "Label"})
 BENIGN_LABEL = "BENIGN"
+DASH = "–|�|â€“|ï¿½"
+"""The dash of ``Web Attack – XSS`` as cp1252, and as what copies in UTF-8 make of it when they are read as cp1252."""
 
 
 def load(paths: list[Path], name: str = "cicids2017") -> Flows:
@@ -42,7 +44,7 @@ def load(paths: list[Path], name: str = "cicids2017") -> Flows:
         tables.append(features.assign(Label=table["Label"].str.strip()[kept].to_numpy()))
         streams.append(np.full(len(features), index, dtype=np.int64))
     rows = pd.concat(tables, ignore_index=True)
-    kinds = rows["Label"].str.replace("–", "-").str.replace("�", "-").to_numpy(dtype=str)
+    kinds = rows["Label"].str.replace(DASH, "-", regex=True).to_numpy(dtype=str)
     found = digest(paths)
     return Flows(
         columns=FEATURES,

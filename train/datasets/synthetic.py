@@ -14,6 +14,8 @@ from pathlib import Path
 from train.datasets.cicids2017 import COLUMNS
 
 HEAD = ",".join(name if name in {"Flow Bytes/s", "Flow IAT Mean"} else f" {name}" for name in COLUMNS)
+SCAN, FLOOD, BEACON = 0.42, 0.84, 0.92
+"""Cumulated shares of the attacks; the rest guesses passwords."""
 BENIGN = ("web", "dns", "shell", "mail")
 # packets forward, packets backward, bytes per packet forward and backward, microseconds per packet, port: each (least, most)
 PROFILES: dict[str, tuple[tuple[float, float], ...]] = {
@@ -27,7 +29,7 @@ PROFILES: dict[str, tuple[tuple[float, float], ...]] = {
 
 
 def write(path: Path, *, rows: int, seed: int) -> None:
-    """Write ``rows`` flows as plain CSV with ``\\n`` ends."""
+    """Write ``rows`` flows as plain CSV whose lines end with a line feed alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="ascii", newline="") as file:
         file.write(HEAD + "\n")
@@ -44,13 +46,13 @@ def lines(seed: int) -> Iterator[str]:
         for _ in range(int(_between(source, (6, 30)))):
             yield _flow(source, BENIGN[int(source.random() * len(BENIGN))], "BENIGN")
         choice = source.random()
-        if choice < 0.42:
+        if choice < SCAN:
             for _ in range(int(_between(source, (4, 12)))):
                 yield _flow(source, "scan", "PortScan")
-        elif choice < 0.84:
+        elif choice < FLOOD:
             for _ in range(int(_between(source, (4, 12)))):
                 yield _flow(source, "flood", "DoS Hulk")
-        elif choice < 0.92:
+        elif choice < BEACON:
             yield from _burst(source, "web", "Bot")
         else:
             yield from _burst(source, "shell", "SSH-Patator")
@@ -91,13 +93,16 @@ def _line(source: random.Random, drawn: list[float], label: str) -> str:
         "Destination Port": round(drawn[5]), "Flow Duration": duration, "Total Fwd Packets": forward, "Total Backward Packets": backward,
         "Total Length of Fwd Packets": sent, "Total Length of Bwd Packets": answered,
         "Fwd Packet Length Max": there * (1 + spread), "Fwd Packet Length Min": there * (1 - spread), "Fwd Packet Length Mean": there,
-        "Fwd Packet Length Std": there * spread / 2, "Bwd Packet Length Max": back * (1 + spread), "Bwd Packet Length Min": back * (1 - spread),
+        "Fwd Packet Length Std": there * spread / 2, "Bwd Packet Length Max": back * (1 + spread),
+        "Bwd Packet Length Min": back * (1 - spread),
         "Bwd Packet Length Mean": back, "Bwd Packet Length Std": back * spread / 2,
-        "Flow Bytes/s": (sent + answered) / seconds, "Flow Packets/s": packets / seconds, "Flow IAT Mean": gap, "Flow IAT Std": gap * spread,
+        "Flow Bytes/s": (sent + answered) / seconds, "Flow Packets/s": packets / seconds, "Flow IAT Mean": gap,
+        "Flow IAT Std": gap * spread,
         "Flow IAT Max": gap * (1 + 2 * spread), "Flow IAT Min": gap * (1 - spread), "Fwd IAT Total": duration, "Fwd IAT Mean": gap * 2,
         "Bwd IAT Total": duration, "Bwd IAT Mean": gap * 2, "Fwd PSH Flags": int(forward > 2), "Fwd Header Length": 20 * forward,
         "Bwd Header Length": 20 * backward, "Fwd Packets/s": forward / seconds, "Bwd Packets/s": backward / seconds,
-        "Min Packet Length": min(there, back) * (1 - spread), "Max Packet Length": max(there, back) * (1 + spread), "Packet Length Mean": mean,
+        "Min Packet Length": min(there, back) * (1 - spread), "Max Packet Length": max(there, back) * (1 + spread),
+        "Packet Length Mean": mean,
         "PSH Flag Count": int(packets > 6), "ACK Flag Count": int(packets > 2), "Down/Up Ratio": backward // forward,
         "Average Packet Size": mean * 1.05, "Avg Fwd Segment Size": there, "Avg Bwd Segment Size": back, "Subflow Fwd Packets": forward,
         "Subflow Fwd Bytes": sent, "Subflow Bwd Packets": backward, "Subflow Bwd Bytes": answered,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import re
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,21 +16,40 @@ from train.errors import TrainError
 
 
 def read(path: Path, expected: tuple[str, ...], encoding: str, clean: Callable[[str], str] = str.strip) -> pd.DataFrame:
-    """The rows of one file, every cell as text. Raises TrainError when it is empty, cut off, or has other columns."""
+    """The rows of one file, every cell as text; the index counts lines below the head. Blank lines are rows of empty cells.
+
+    Raises TrainError when the file is empty, cut off, unreadable, or has other columns.
+    """
     try:
-        with _open(path, encoding) as file:
+        with _open(path, encoding) as file, warnings.catch_warnings():
+            # pandas only warns of a first row that is too long, and cuts it.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
             head = [clean(name) for name in file.readline().rstrip("\r\n").split(",")]
             _check(path, tuple(head), expected)
             names = _numbered(head)
-            table = pd.read_csv(file, names=names, header=None, dtype=str, keep_default_na=False, on_bad_lines="error")
+            table = pd.read_csv(
+                file,
+                names=names,
+                header=None,
+                index_col=False,
+                dtype=str,
+                keep_default_na=False,
+                skip_blank_lines=False,
+                on_bad_lines="error",
+            )
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise TrainError(f"{path}: the file is cut off or is not gzip: {error}", hint="fetch it again") from error
     except UnicodeDecodeError as error:
         raise TrainError(f"{path}: not {encoding} text: {error.reason}", hint="is this the owners' file?") from error
     except pd.errors.EmptyDataError:
         table = pd.DataFrame()
-    except pd.errors.ParserError as error:
-        raise TrainError(f"{path}: {str(error).strip()} (lines count without the head)", hint="is this the owners' file?") from error
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        # Only a first row that is too long comes as a warning; other messages count lines below the head.
+        told = re.search(r"in line (\d+)", str(error))
+        line = int(told[1]) + 1 if told else 2
+        raise TrainError(f"{path}:{line}: more cells than the head has columns", hint="correct or remove the line") from error
+    except OSError as error:
+        raise TrainError(f"{path}: {error.strerror or error}", hint="name a file that can be read") from error
     if table.empty:
         raise TrainError(f"{path}:2: the file has no rows", hint="fetch it again")
     return table
@@ -44,7 +65,8 @@ def numbers(path: Path, table: pd.DataFrame, columns: list[str]) -> pd.DataFrame
         if bad.any():
             row = int(bad.to_numpy().argmax())
             raise TrainError(
-                f"{path}:{row + 2}: {column!r} holds {cells.iloc[row]!r}, which is no number", hint="correct or remove the line"
+                f"{path}:{table.index[row] + 2}: {column!r} holds {cells.iloc[row]!r}, which is no number",
+                hint="correct or remove the line",
             )
         found[column] = values.astype("float64")
     return pd.DataFrame(found)

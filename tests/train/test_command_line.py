@@ -1,0 +1,215 @@
+"""``python -m train`` in a scratch repository, against a real server: registration with lineage, and mistakes that users make."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.models import Model
+
+from tests.server import free_port
+from train.datasets import cicids2017
+from train.errors import TrainError
+from train.tracking import LINEAGE, register
+
+ROOT = Path(__file__).parents[2]
+GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org"}
+GIT |= {"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.org"}
+Train = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, env=os.environ | GIT, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory, rows_file: Path) -> Path:
+    """A commit of train/, small settings, and rows that git ignores."""
+    folder = tmp_path_factory.mktemp("tenant")
+    shutil.copytree(ROOT / "train", folder / "train", ignore=shutil.ignore_patterns("__pycache__", "data", "*.txt"))
+    file = folder / "train" / "settings.toml"
+    text = file.read_text(encoding="utf-8")
+    for large, small in (("d_block = 24", "d_block = 9"), ("n_blocks = 2", "n_blocks = 1"), ("d_conv = 48", "d_conv = 8")):
+        assert large in text
+        text = text.replace(large, small)
+    file.write_text(text.replace("block = 200", "block = 50"), encoding="utf-8")
+    (folder / ".gitignore").write_text("__pycache__/\n*.csv\nmlflow.db\nmlruns/\n", encoding="utf-8")
+    shutil.copy(rows_file, folder / "flows.csv")
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message", "A tenant")
+    return folder
+
+
+@pytest.fixture
+def train(repository: Path) -> Train:
+    """Run the command line; ``url`` is the server's."""
+
+    def run(*arguments: str, url: str = "", folder: Path = repository) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | GIT | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(repository)}
+        # A registry that is nobody's: what must fail before it is asked, fails whatever it would say.
+        environment["MLFLOW_TRACKING_URI"] = url or f"http://127.0.0.1:{free_port()}"
+        environment["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+        command = [sys.executable, "-m", "train", *arguments]
+        return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The message of a mistake: exit code 2, one line and a hint, nothing else."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    told = [line for line in done.stderr.splitlines() if " flows, " not in line and "epoch" not in line]
+    assert len(told) == 2, done.stderr
+    assert told[0].startswith("error: ")
+    assert told[1].startswith("  hint: ")
+    return told[0]
+
+
+def test_fit_registers_a_version_with_its_lineage_and_a_run_can_be_registered_again(
+    train: Train, repository: Path, mlflow_server: str, tmp_path: Path
+) -> None:
+    name = "ft-transformer-synthetic"
+    done = train(
+        *("fit", "--stage", "tabular", "--epochs", "1", "--dataset", "synthetic", "--data", "flows.csv", "--register", name, "--json"),
+        url=mlflow_server,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    client = MlflowClient(mlflow_server, mlflow_server)
+    version = client.get_model_version(name, "1")
+    assert (told["model"], told["version"], told["run"]) == (name, 1, version.run_id)
+    assert version.status == "READY"
+    assert str(version.description).startswith("FT-Transformer trained on synthetic (synthetic-")
+    assert f"F1 {told['attack_f1']:.4f}" in str(version.description)
+
+    run = client.get_run(str(version.run_id))
+    assert run.info.status == "FINISHED"
+    assert set(LINEAGE) < set(version.tags)
+    assert version.tags["run_id"] == run.info.run_id
+    assert version.tags["git_commit"] == git(repository, "rev-parse", "HEAD")
+    assert version.tags["dataset"] == "synthetic"
+    assert version.tags["architecture"] == "FT-Transformer"
+    assert version.tags["data_version"] == f"synthetic-{version.tags['data_digest'][:12]}"
+    assert {tag: run.data.tags[tag] for tag in LINEAGE} == {tag: version.tags[tag] for tag in LINEAGE}
+    assert run.data.metrics == pytest.approx({"f1_score": told["attack_f1"], "precision": told["precision"], "recall": told["recall"]})
+    assert run.data.params["epochs"] == "1"
+    assert run.data.params["d_block"] == "9"
+    assert run.data.params["data"] == "flows.csv"
+
+    schema = Model.load(client.download_artifacts(run.info.run_id, "model/MLmodel", str(tmp_path))).get_input_schema()
+    assert schema is not None
+    assert schema.input_names() == [*cicids2017.FEATURES, "stream"]
+    assert {column.type.name for column in schema.inputs} == {"double"}
+
+    again = train("register", "--run", run.info.run_id, "--name", name, "--json", url=mlflow_server)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout) == {"model": name, "version": 2, "run": run.info.run_id}
+    second = client.get_model_version(name, "2")
+    assert second.tags == version.tags
+    assert second.description
+    assert second.source == version.source
+
+
+def test_xgboost_is_registered_and_its_folder_measured(train: Train, mlflow_server: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    name = "xgboost-baseline-synthetic"
+    rows = ("--dataset", "synthetic", "--data", "flows.csv")
+    done = train("baseline", *rows, "--register", name, "--out", str(out), "--json", url=mlflow_server)
+    assert done.returncode == 0, done.stderr
+    client = MlflowClient(mlflow_server, mlflow_server)
+    assert client.get_model_version(name, "1").tags["architecture"] == "XGBoost"
+    report = json.loads((out / "report.json").read_text())
+    assert json.loads(done.stdout)["attack_f1"] == report["attack_f1"]
+    measured = train("evaluate", *rows, "--model", str(out / "model"), "--json")
+    assert measured.returncode == 0, measured.stderr
+    assert json.loads(measured.stdout)["rows"] == 900
+    assert str(out) in refused(train("baseline", *rows, "--out", str(out)))
+
+
+def test_a_run_without_lineage_or_without_a_model_is_not_registered(mlflow_server: str) -> None:
+    client = MlflowClient(mlflow_server, mlflow_server)
+    bare = client.create_run("0").info.run_id
+    tagged = client.create_run("0", tags=dict.fromkeys(LINEAGE, "x")).info.run_id
+    missing = "0" * 32
+    told = {bare: "does not say its dataset, architecture", tagged: "has no model", missing: "there is no run"}
+    for run, message in told.items():
+        with pytest.raises(TrainError, match=message) as caught:
+            register(client, run, "moe-bare")
+        assert run in caught.value.message
+    assert client.search_registered_models("name = 'moe-bare'") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("fit", "--dataset", "synthetic", "--data", "nowhere.csv"), "there is no file nowhere.csv"),
+        (("fit", "--dataset", "unsw-nb15", "--data", "flows.csv"), "flows.csv:1: 79 columns that are not the 45"),
+        (("fit", "--dataset", "synthetic", "--data", "nowhere.csv", "--register", "model1"), "'model1' is not a good name"),
+        (("baseline", "--model", "random-forest", "--dataset", "synthetic", "--data", "flows.csv", "--register", "forest-x"), "pickle"),
+        (("fit", "--dataset", "synthetic", "--data", "flows.csv", "--out", ".gitignore"), ".gitignore is there already"),
+        (("evaluate", "--dataset", "synthetic", "--data", "flows.csv", "--model", "train"), "train is not a model folder"),
+        (("register", "--run", "x", "--name", "test_model"), "'test_model' is not a good name"),
+        (("fit", "--dataset", "synthetic", "--data", "flows.csv", "--register", "moe-nowhere"), "MLflow: "),
+    ],
+    ids=["no file", "other dataset", "name", "forest", "out", "no model", "register's name", "no server"],
+)
+def test_mistakes_end_with_one_line_and_a_hint_before_any_training(train: Train, arguments: tuple[str, ...], told: str) -> None:
+    done = train(*arguments)
+    assert told in refused(done)
+    assert "epoch" not in done.stderr
+
+
+def test_the_folder_that_fit_left_before_is_not_written_over(train: Train, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    done = train("fit", "--dataset", "synthetic", "--data", "flows.csv", "--out", str(tmp_path))
+    assert f"{tmp_path} is there already" in refused(done)
+    assert "epoch" not in done.stderr
+
+
+def test_an_unknown_dataset_is_answered_with_the_known_ones(train: Train) -> None:
+    done = train("fit", "--dataset", "kdd99", "--data", "flows.csv")
+    assert done.returncode == 2
+    assert "'synthetic', 'cicids2017', 'unsw-nb15'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_is_registered_from_uncommitted_changes(train: Train, repository: Path) -> None:
+    file = repository / "train" / "settings.toml"
+    before = file.read_text()
+    fit = ("fit", "--dataset", "synthetic", "--data", "flows.csv", "--register", "moe-dirty")
+    try:
+        file.write_text(before + "# changed\n")
+        told = refused(train(*fit))
+        assert "train/ has uncommitted changes (train/settings.toml)" in told
+    finally:
+        file.write_text(before)
+    extra = repository / "train" / "extra.py"
+    try:
+        extra.touch()
+        assert "(train/extra.py)" in refused(train(*fit))
+    finally:
+        extra.unlink()
+
+
+def test_nothing_is_registered_from_outside_of_git(train: Train, repository: Path, tmp_path: Path) -> None:
+    shutil.copytree(repository / "train", tmp_path / "train")
+    done = train("fit", "--dataset", "synthetic", "--data", "flows.csv", "--register", "moe-loose", folder=tmp_path)
+    assert "not a git repository with a commit" in refused(done)
+
+
+def test_data_writes_the_rows_and_tells_their_digest(train: Train, tmp_path: Path) -> None:
+    done = train("data", "--rows", "10", "--seed", "5", "--out", str(tmp_path / "new" / "rows.csv"))
+    assert done.returncode == 0, done.stderr
+    assert "10 synthetic flows, sha256 " in done.stdout
+    assert len((tmp_path / "new" / "rows.csv").read_text().splitlines()) == 11
