@@ -7,20 +7,18 @@ is written again, in bounded rounds.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from promotion import __version__
 from promotion.decide import applicable
 from promotion.domain import AppliedModel, Decision, Declared, Desired, Judged, Operation, Plan, Status
+from promotion.entries import Record, entry_of, holds_with, recorded, statements
 from promotion.errors import Conflict, Exit, PromotionError, Unavailable, UsageError
-from promotion.evidence import read
-from promotion.journal import Entry, EntryKind, Hold, RecordedChange, Refusal, Statement, check_free, open_intent
+from promotion.journal import EntryKind, Hold, check_free, open_intent
 from promotion.plan import excess, plan
-from promotion.record import Stamp, as_applied, bound, remember
+from promotion.record import Stamp, as_applied, remember
 from promotion.repository import at
 from promotion.survey import JOURNAL_TAG, Judgement, Survey, Workspace, judge, survey
 
@@ -133,21 +131,12 @@ def apply(
     if options.dry_run:
         return outcome
     left = open_intent(found.state, workspace.now()).entry
-    entry = replace(_entry(workspace, found, commit, outcome), takes_over=left.id if left else None)
-    if not operations and not done and not holds and left is None and _recorded(found.state, entry):
+    entry = replace(entry_of(workspace, found, commit, done, refused), takes_over=left.id if left else None)
+    if not operations and not done and not holds and left is None and recorded(found.state, entry):
         return outcome
     return _write(
         workspace, options, found, target, replace(outcome, takes_over=entry.takes_over), Record(entry, statements(judgement), holds)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What is to be written into the journal: the entry, the evidence behind it, and new holds."""
-
-    entry: Entry
-    evidence: tuple[Statement, ...]
-    holds: tuple[Hold, ...]
 
 
 def effective(found: Survey, refused: tuple[Judged, ...]) -> Desired:
@@ -190,17 +179,10 @@ def _write(workspace: Workspace, options: Options, found: Survey, target: Desire
     memory = remember(found.applied, outcome.done, observed, environments, stamp)
     evidence = () if outcome.written else record.evidence
     state = workspace.journal.append(
-        state, replace(entry, at=stamp.at), applied=memory, evidence=evidence, holds=_with(state, record.holds)
+        state, replace(entry, at=stamp.at), applied=memory, evidence=evidence, holds=holds_with(state, record.holds)
     )
     notes = _tag(workspace, state, {one.change.model for one in outcome.done})
     return replace(outcome, entry=state.head, signed=state.signed, notes=notes)
-
-
-def _with(state: State, holds: tuple[Hold, ...]) -> dict[str, tuple[Hold, ...]]:
-    """Every hold of the models that get new ones; a newer one for the same digest replaces the older."""
-    new = {(hold.model, hold.environment, hold.digest) for hold in holds}
-    kept = [hold for hold in state.holds() if (hold.model, hold.environment, hold.digest) not in new]
-    return {name: tuple(hold for hold in (*kept, *holds) if hold.model == name) for name in {hold.model for hold in holds}}
 
 
 def converge(
@@ -234,11 +216,6 @@ def converge(
         f"somebody else keeps changing {', '.join(models)}: {operations[0]} is still missing",
         hint="find out who (promotion drift), then run promotion reconcile again",
     )
-
-
-def statements(judgement: Judgement) -> tuple[Statement, ...]:
-    """The evidence behind a decision, to be kept in the journal, hence signed."""
-    return tuple(Statement(read(content).key, content) for content in judgement.statements.values())
 
 
 def _check_order(workspace: Workspace, found: Survey, commit: str, *, allow_older: bool) -> None:
@@ -279,48 +256,6 @@ def _check_plan(found: Survey, options: Options) -> None:
     reason = excess(found.plan, found.desired, limits)
     if reason is not None:
         raise Refused(reason, hint="split the change, or allow it this once with --max-changes N")
-
-
-def _recorded(state: State, entry: Entry) -> bool:
-    """Whether the journal's last entry already says all of it."""
-    return state.recorded == entry.commit and (not entry.refusals or (state.entry is not None and state.entry.refusals == entry.refusals))
-
-
-def _refusal(judged: Judged) -> Refusal:
-    change = judged.change
-    reasons = tuple(f"{v.gate} {v.status}: expected {v.expected}, got {v.got}" for v in judged.verdicts if v.status.blocks)
-    return Refusal(change.model, change.environment, change.after, reasons or ("another change of this model was refused",))
-
-
-def _entry(workspace: Workspace, found: Survey, commit: Commit, outcome: Outcome) -> Entry:
-    return Entry(
-        kind=EntryKind.OUTCOME,
-        id=uuid.uuid4().hex,
-        commit=commit.sha,
-        author=commit.author,
-        subject=commit.subject,
-        at=workspace.now(),
-        by=workspace.by,
-        tool=__version__,
-        registry=workspace.registry.address,
-        plan=found.plan.digest,
-        policies=found.declaration.policies.digest,
-        changes=tuple(_recorded_change(one, found.applied) for one in outcome.done),
-        refusals=tuple(_refusal(one) for one in outcome.refused),
-        lease_until=None,
-        takes_over=None,
-        recorded=commit.sha,
-    )
-
-
-def _recorded_change(judged: Judged, applied: Mapping[str, AppliedModel]) -> RecordedChange:
-    change = judged.change
-    memory = applied.get(change.model)
-    last = memory.bindings.get(change.environment) if memory else None
-    after = bound(judged)
-    return RecordedChange(
-        change.kind, change.model, change.environment, last.bound if last else None, after, judged.evidence, judged.status
-    )
 
 
 def _tag(workspace: Workspace, state: State, models: set[str]) -> tuple[str, ...]:

@@ -133,18 +133,23 @@ def log_and_register(
     tags: Mapping[str, str],
     text: str,
 ) -> Registered:
-    """A finished run with the model as its artifact, and a version of it."""
+    """A finished run, the folder as its logged model (the bytes that were measured, not another export), and a version of it."""
     import mlflow
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModelOutput
 
+    client = MlflowClient()
     with _quiet():
         mlflow.set_experiment(experiment)
         with mlflow.start_run(run_name=f"{name}-{tags['architecture']}") as run:
             mlflow.set_tags(dict(tags))
             mlflow.log_params(dict(parameters))
-            mlflow.log_metrics(dict(metrics))
-            mlflow.log_artifacts(str(folder), "model")
-        return register(MlflowClient(), run.info.run_id, name, text)
+            logged = mlflow.initialize_logged_model(name="model", source_run_id=run.info.run_id)
+            client.log_model_artifacts(logged.model_id, str(folder))
+            mlflow.finalize_logged_model(logged.model_id, "READY")
+            client.log_outputs(run.info.run_id, [LoggedModelOutput(logged.model_id, step=0)])
+            mlflow.log_metrics(dict(metrics), model_id=logged.model_id)
+        return register(client, run.info.run_id, name, text)
 
 
 def register(client: Any, run_id: str, name: str, text: str | None = None) -> Registered:  # noqa: ANN401 - MLflow's client
@@ -159,8 +164,10 @@ def register(client: Any, run_id: str, name: str, text: str | None = None) -> Re
     missing = [tag for tag in LINEAGE if tag not in run.data.tags]
     if missing:
         raise TrainError(f"run {run_id} does not say its {', '.join(missing)}", hint="register a run that python -m train made")
-    if not any(item.path == "model/MLmodel" for item in client.list_artifacts(run_id, "model")):
+    logged = run.outputs.model_outputs if run.outputs else []
+    if not logged:
         raise TrainError(f"run {run_id} has no model", hint="register a run that python -m train made")
+    model_id = logged[-1].model_id
     with contextlib.suppress(MlflowException):
         client.create_registered_model(name)
     tags = {tag: run.data.tags[tag] for tag in LINEAGE} | {"run_id": run_id}
@@ -168,7 +175,7 @@ def register(client: Any, run_id: str, name: str, text: str | None = None) -> Re
     described = text or f"{tags['architecture']} trained on {tags['dataset']}; F1 {f1:.4f} on its validation rows."
     with _quiet():
         version = client.create_model_version(
-            name, f"{run.info.artifact_uri}/model", run_id, tags=tags, description=described, await_creation_for=0
+            name, f"models:/{model_id}", run_id, tags=tags, description=described, await_creation_for=0, model_id=model_id
         )
     return Registered(name, int(version.version), run_id)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
 from mlflow.models import Model
 
 from tests.server import free_port
@@ -107,7 +108,9 @@ def test_fit_registers_a_version_with_its_lineage_and_a_run_can_be_registered_ag
     assert run.data.params["d_block"] == "9"
     assert run.data.params["data"] == "flows.csv"
 
-    schema = Model.load(client.download_artifacts(run.info.run_id, "model/MLmodel", str(tmp_path))).get_input_schema()
+    assert str(version.source).startswith("models:/m-"), "a logged model, as MLflow's own log_model makes it"
+    place = f"{client.get_model_version_download_uri(name, '1')}/MLmodel"
+    schema = Model.load(download_artifacts(place, dst_path=str(tmp_path), tracking_uri=mlflow_server)).get_input_schema()
     assert schema is not None
     assert schema.input_names() == [*cicids2017.FEATURES, "stream"]
     assert {column.type.name for column in schema.inputs} == {"double"}

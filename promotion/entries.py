@@ -1,0 +1,83 @@
+"""What reconcile writes into the journal: the entry, the evidence behind it, holds."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from promotion import __version__
+from promotion.domain import AppliedModel, Judged
+from promotion.evidence import read
+from promotion.journal import Entry, EntryKind, Hold, RecordedChange, Refusal, Statement
+from promotion.record import bound
+
+if TYPE_CHECKING:
+    from promotion.git import Commit
+    from promotion.journal import State
+    from promotion.survey import Judgement, Survey, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is to be written into the journal: the entry, the evidence behind it, and new holds."""
+
+    entry: Entry
+    evidence: tuple[Statement, ...]
+    holds: tuple[Hold, ...]
+
+
+def entry_of(workspace: Workspace, found: Survey, commit: Commit, done: tuple[Judged, ...], refused: tuple[Judged, ...]) -> Entry:
+    """The entry that says what was applied of a commit and what was refused."""
+    return Entry(
+        kind=EntryKind.OUTCOME,
+        id=uuid.uuid4().hex,
+        commit=commit.sha,
+        author=commit.author,
+        subject=commit.subject,
+        at=workspace.now(),
+        by=workspace.by,
+        tool=__version__,
+        registry=workspace.registry.address,
+        plan=found.plan.digest,
+        policies=found.declaration.policies.digest,
+        changes=tuple(_recorded_change(one, found.applied) for one in done),
+        refusals=tuple(_refusal(one) for one in refused),
+        lease_until=None,
+        takes_over=None,
+        recorded=commit.sha,
+    )
+
+
+def recorded(state: State, entry: Entry) -> bool:
+    """Whether the journal's last entry already says all of it."""
+    return state.recorded == entry.commit and (not entry.refusals or (state.entry is not None and state.entry.refusals == entry.refusals))
+
+
+def statements(judgement: Judgement) -> tuple[Statement, ...]:
+    """The evidence behind a decision, to be kept in the journal, hence signed."""
+    return tuple(Statement(read(content).key, content) for content in judgement.statements.values())
+
+
+def holds_with(state: State, holds: tuple[Hold, ...]) -> dict[str, tuple[Hold, ...]]:
+    """Every hold of the models that get new ones; a newer one for the same digest replaces the older."""
+    new = {(hold.model, hold.environment, hold.digest) for hold in holds}
+    kept = [hold for hold in state.holds() if (hold.model, hold.environment, hold.digest) not in new]
+    return {name: tuple(hold for hold in (*kept, *holds) if hold.model == name) for name in {hold.model for hold in holds}}
+
+
+def _recorded_change(judged: Judged, applied: Mapping[str, AppliedModel]) -> RecordedChange:
+    change = judged.change
+    memory = applied.get(change.model)
+    last = memory.bindings.get(change.environment) if memory else None
+    after = bound(judged)
+    return RecordedChange(
+        change.kind, change.model, change.environment, last.bound if last else None, after, judged.evidence, judged.status
+    )
+
+
+def _refusal(judged: Judged) -> Refusal:
+    change = judged.change
+    reasons = tuple(f"{v.gate} {v.status}: expected {v.expected}, got {v.got}" for v in judged.verdicts if v.status.blocks)
+    return Refusal(change.model, change.environment, change.after, reasons or ("another change of this model was refused",))
