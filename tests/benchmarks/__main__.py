@@ -54,6 +54,7 @@ def _seconds(command: list[str], folder: Path, environment: dict[str, str]) -> f
 
 def main() -> None:
     """Measure and print the table."""
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     python, promotion = sys.executable, str(Path(sys.executable).with_name("promotion"))
     with tempfile.TemporaryDirectory(prefix="promotion-bench-") as scratch, Server(Path(scratch) / "server") as server:
         folder = declare(Path(scratch) / "models", server.url, models=10)

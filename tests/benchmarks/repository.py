@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import requests
+from tests.models import register_version
 
 RULES = "version: 1\nenvironment: {name}\nrules:\n  - gate: naming\n    pattern: .+\n"
 
@@ -15,8 +15,7 @@ def declare(folder: Path, url: str, *, models: int) -> Path:
     lines = ["version: 1", "models:"]
     for index in range(models):
         name = f"bench-{index:05d}"
-        _post(url, "registered-models/create", {"name": name})
-        _post(url, "model-versions/create", {"name": name, "source": f"mlflow-artifacts:/0/{name}"})
+        register_version(url, name)
         lines += [f"  {name}:", "    staging:", "      use: 1", "    production:", "      use: none"]
     (folder / "policies").mkdir(parents=True)
     (folder / "environments.yaml").write_text("\n".join(lines) + "\n")
@@ -25,7 +24,3 @@ def declare(folder: Path, url: str, *, models: int) -> Path:
     for command in ("init -q -b main", "add -A", "-c user.name=bench -c user.email=bench@example.org commit -q -m start"):
         subprocess.run(["git", *command.split()], cwd=folder, check=True)
     return folder
-
-
-def _post(url: str, path: str, body: dict[str, str]) -> None:
-    requests.post(f"{url}/api/2.0/mlflow/{path}", json=body, timeout=30).raise_for_status()
