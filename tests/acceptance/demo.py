@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -16,7 +15,7 @@ from tests.server import Server
 
 
 def main() -> int:
-    """Play the story; KEEP=1 in the environment leaves the server up until Ctrl-C and prints its address."""
+    """Play the story; KEEP=1 in the environment leaves the server and the repository, and prints where they are."""
     keep = os.environ.get("KEEP", "") not in {"", "0"}
     folder = Path(tempfile.mkdtemp(prefix="promotion-demo-"))
     server = Server(folder / "server")
@@ -28,14 +27,17 @@ def main() -> int:
         tell(stage)
         print(f"\nDone in {time.monotonic() - began:.0f} s: every step did what it should.", flush=True)
         if keep:
-            print(f"MLflow UI: {server.url}   repository: {stage.repository}   (Ctrl-C ends both)", flush=True)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            server.leave_running()
+            print(f"MLflow UI: {server.url}", flush=True)
+            print(f"Try it: cd {stage.repository} && export MLFLOW_TRACKING_URI={server.url}", flush=True)
+            print(f"End it: kill -- -{server.group} && rm -r {folder}", flush=True)
     except StoryFailed as failure:
         print(f"\nThe story failed: {failure}", file=sys.stderr)
+        keep = False
         return 1
     finally:
-        server.stop()
         if not keep:
+            server.stop()
             shutil.rmtree(folder, ignore_errors=True)
     return 0
 
