@@ -18,6 +18,7 @@ from promotion.entries import Record, entry_of, holds_with, recorded, statements
 from promotion.errors import Conflict, Exit, PromotionError, Unavailable, UsageError
 from promotion.journal import EntryKind, Hold, check_free, open_intent
 from promotion.plan import excess, plan
+from promotion.policies import matches
 from promotion.record import Stamp, as_applied, remember
 from promotion.repository import at
 from promotion.survey import JOURNAL_TAG, Judgement, Survey, Workspace, judge, survey
@@ -90,7 +91,9 @@ def reconcile(workspace: Workspace, options: Options) -> Outcome:
     the remote does not answer; Refused (exit 4) when the plan is too large; InvalidFiles (exit 2) for files that are wrong.
     """
     commit = newest(workspace, options)
-    found = survey(workspace, at(workspace.git, commit.sha, workspace.layout))
+    declaration = at(workspace.git, commit.sha, workspace.layout)
+    _check_clean(workspace, tuple(source for one in declaration.policies.evaluations for source in one.sources), commit.sha)
+    found = survey(workspace, declaration)
     check_free(found.state, workspace.now(), break_lease=options.break_lease)
     _check_order(workspace, found, commit.sha, allow_older=options.allow_older)
     _check_plan(found, options)
@@ -111,10 +114,19 @@ def newest(workspace: Workspace, options: Options) -> Commit:
                 f"this checkout is at {head.sha[:12]}, but {options.branch} of {options.remote} is at {tip[:12]}",
                 hint=f"only the newest commit is applied: git checkout {options.branch} && git pull",
             )
-    dirty = git.dirty((*workspace.layout.files, workspace.layout.policies))
-    if dirty:
-        raise UsageError(f"{', '.join(dirty)} differ from commit {head.sha[:12]}", hint="commit or stash them: only commits are applied")
+    _check_clean(workspace, (*workspace.layout.files, workspace.layout.policies), head.sha)
     return head
+
+
+def _check_clean(workspace: Workspace, paths: tuple[str, ...], commit: str) -> None:
+    """Raise UsageError when one of these files, folders or shell patterns differs from the commit.
+
+    Declarations, policies and evaluators must be the commit's, or the journal would vouch for what nobody can see.
+    """
+    changed = workspace.git.dirty(()) if paths else ()
+    dirty = [name for name in changed if matches(name, paths) or name.startswith(tuple(f"{path}/" for path in paths))]
+    if dirty:
+        raise UsageError(f"{', '.join(dirty)} differ from commit {commit[:12]}", hint="commit or stash them: only commits are applied")
 
 
 def apply(

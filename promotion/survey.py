@@ -134,7 +134,7 @@ def touched(workspace: Workspace, policies: Policies, base: str) -> tuple[str, .
     head = git.resolve("HEAD")
     start = git.merge_base(git.resolve(base), head) or git.resolve(base)
     patterns = tuple(pattern for evaluation in policies.evaluations for pattern in evaluation.sources)
-    changed = {*git.changed_paths(start, head), *git.dirty((folder, *patterns))}
+    changed = {*git.changed_paths(start, head), *git.dirty(())}
     judging = (path for path in changed if (path.startswith(f"{folder}/") and not path.endswith(".md")) or matches(path, patterns))
     return tuple(sorted(judging))
 

@@ -210,6 +210,17 @@ def test_uncommitted_changes_are_not_applied(served: Served) -> None:
         scene.reconcile()
 
 
+def test_an_evaluator_that_is_not_the_committed_one_does_not_judge(served: Served) -> None:
+    scene = served(1)
+    scene.measure()
+    scene.declare(staging=1)
+    with (scene.folder / "judge" / "evaluator.py").open("a") as file:
+        file.write("\n# kinder than before\n")
+    with pytest.raises(UsageError, match=r"judge/evaluator\.py differ from commit"):
+        scene.reconcile()
+    assert scene.shown()["stages"] == {1: "None"}
+
+
 def test_only_the_newest_commit_of_the_remote_is_applied(served: Served) -> None:
     scene = served(1)
     scene.declare(staging=1)
