@@ -260,7 +260,7 @@ def search(sources: Sequence[EvidenceSource], wanted: str) -> Search:
 
 @dataclass(frozen=True, slots=True)
 class FolderEvidence:
-    """Statements in a folder: ``evidence/<key>/<digest>.json`` below it, as in the journal."""
+    """Statements in a folder: ``evidence/<key>/<digest>.json`` below it (the journal puts two digits of the key before it)."""
 
     folder: Path
 
