@@ -178,7 +178,8 @@ class AppliedBinding:
 
     ``bound`` None: the environment was emptied by an explicit ``none``. ``previous`` is the immediate predecessor, which a
     rollback may return to. ``evidence`` holds digests of statements. ``adopted``: found in service, never judged here.
-    ``unverified``: brought back by a rollback, not measured again yet.
+    ``unverified``: brought back by a rollback, not measured again yet. ``tags``: the version's tags then, None where an older entry
+    did not keep them.
     """
 
     bound: Bound | None
@@ -190,6 +191,7 @@ class AppliedBinding:
     by: str
     adopted: bool = False
     unverified: bool = False
+    tags: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +290,20 @@ class DeleteAlias:
         return f"delete alias {self.model}@{self.alias}"
 
 
-Operation = SetStage | SetAlias | DeleteAlias
+@dataclass(frozen=True, slots=True)
+class SetVersionTag:
+    """Give a version a tag."""
+
+    model: str
+    version: int
+    key: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"set tag {self.key} of {self.model}/{self.version} to {self.value[:80]!r}"
+
+
+Operation = SetStage | SetAlias | DeleteAlias | SetVersionTag
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +313,7 @@ class Plan:
     ``target`` is the registry's address without credentials. ``digest`` covers everything here and the desired and
     observed state it was made from, so a plan that was agreed can be recognised. ``problems`` are declarations that the
     registry cannot fulfil (no such version, …): their models have no changes here. ``unmanaged`` are one-line reports.
+    ``basis`` says what it was made from: what (``file: NAME ENVIRONMENT``, ``policies``, …) → its value.
     """
 
     target: str
@@ -306,6 +322,7 @@ class Plan:
     unmanaged: tuple[str, ...]
     digest: str
     problems: tuple[Problem, ...] = ()
+    basis: Mapping[str, str] = field(default_factory=dict)
 
 
 class Status(StrEnum):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 
 from promotion.domain import (
     AppliedBinding,
@@ -35,10 +34,11 @@ ARCHIVED = "Archived"
 SHARE_COUNTS_ABOVE = 10
 
 
-def plan(desired: Desired, observed: Observed, applied: Mapping[str, AppliedModel]) -> Plan:
+def plan(desired: Desired, observed: Observed, applied: Mapping[str, AppliedModel], *, policies: str = "") -> Plan:
     """Compare what is declared with what the registry shows and what the journal says was applied.
 
-    A declaration that the registry cannot fulfil is a problem of its model alone: the other models are planned.
+    A declaration that the registry cannot fulfil is a problem of its model alone: the other models are planned. ``policies`` is the
+    digest of the rules that will judge: a plan that was agreed under other rules is another plan.
     """
     changes: list[Change] = []
     operations: list[Operation] = []
@@ -54,13 +54,15 @@ def plan(desired: Desired, observed: Observed, applied: Mapping[str, AppliedMode
         changes += _changes(desired.environments, bindings, model, applied.get(name))
         operations += writes(desired.environments, {binding.environment: binding.version for binding in bindings}, model)
         unmanaged += _unmanaged(desired.environments, bindings, model)
+    basis = _basis(desired, observed, applied, declared, policies)
     return Plan(
         target=observed.registry,
         changes=tuple(changes),
         operations=tuple(operations),
         unmanaged=tuple(unmanaged),
-        digest=_digest(desired, observed, applied, changes, operations),
+        digest=_digest(basis, changes, operations),
         problems=tuple(problems),
+        basis=basis,
     )
 
 
@@ -272,38 +274,38 @@ def _unmanaged(environments: tuple[Environment, ...], bindings: list[Declared], 
     return found
 
 
-def _digest(
-    desired: Desired,
-    observed: Observed,
-    applied: Mapping[str, AppliedModel],
-    changes: list[Change],
-    operations: list[Operation],
-) -> str:
-    """Sha256 over the target, what is declared (not where), what the registry shows of it, and what follows from both."""
-    declared = _by_model(desired.bindings)
+def _basis(
+    desired: Desired, observed: Observed, applied: Mapping[str, AppliedModel], declared: Mapping[str, list[Declared]], policies: str
+) -> dict[str, str]:
+    """What the plan was made from, a line each: what is declared (not where), what the registry shows of it, what was applied."""
+    found = {"registry": observed.registry, "policies": policies}
+    found |= {f"environment {one.name}": f"stage {one.stage}, alias {one.alias}" for one in desired.environments}
+    for name, bindings in declared.items():
+        for binding in bindings:
+            pin = f"@sha256:{binding.digest}" if binding.digest else ""
+            found[f"file: {name} {binding.environment}"] = "none" if binding.version is None else f"{binding.version}{pin}"
+        if (model := observed.models.get(name)) is not None:
+            found |= _basis_of(desired.environments, bindings, model)
+        if (memory := applied.get(name)) is not None:
+            for environment, last in memory.bindings.items():
+                found[f"journal: {name} {environment}"] = f"{last.bound.version}@sha256:{last.bound.digest}" if last.bound else "none"
+    return found
+
+
+def _basis_of(environments: tuple[Environment, ...], bindings: list[Declared], model: ObservedModel) -> dict[str, str]:
+    found = {f"registry: {model.name} {one.name}": str(shown(one, model)) for one in environments}
+    for binding in bindings:
+        if binding.version is not None and (version := model.versions.get(binding.version)) is not None:
+            identity = version.identity
+            found[f"registry: {model.name}/{version.version}"] = f"created {identity.created}, run {identity.run_id}, {identity.source}"
+    return found
+
+
+def _digest(basis: Mapping[str, str], changes: list[Change], operations: list[Operation]) -> str:
+    """Sha256 over what the plan was made from, and what follows from it."""
     document = {
-        "target": observed.registry,
-        "environments": [asdict(environment) for environment in desired.environments],
-        "declared": sorted([b.model, b.environment, b.version, b.digest] for b in desired.bindings),
-        "shown": {
-            name: _digestible(desired.environments, bindings, observed.models[name])
-            for name, bindings in declared.items()
-            if name in observed.models
-        },
-        "applied": {
-            name: {environment: binding.bound.digest if binding.bound else None for environment, binding in applied[name].bindings.items()}
-            for name in declared
-            if name in applied
-        },
+        "basis": basis,
         "changes": [[c.kind, c.model, c.environment, c.before, c.after] for c in changes],
         "operations": [str(operation) for operation in operations],
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _digestible(environments: tuple[Environment, ...], bindings: list[Declared], model: ObservedModel) -> dict[str, object]:
-    versions = [b.version for b in bindings if b.version is not None and b.version in model.versions]
-    return {
-        "bindings": [[environment.name, str(shown(environment, model))] for environment in environments],
-        "identities": {str(version): asdict(model.versions[version].identity) for version in versions},
-    }

@@ -8,15 +8,17 @@ is written again, in bounded rounds.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from promotion.agreement import Agreed, check_agreed
 from promotion.decide import applicable
-from promotion.domain import AppliedModel, Decision, Declared, Desired, Judged, Operation, Plan, Status
+from promotion.domain import AppliedModel, Decision, Declared, Desired, Judged, Operation, Status
 from promotion.entries import Record, entry_of, holds_with, recorded, statements
 from promotion.errors import Conflict, Exit, PromotionError, Unavailable, UsageError
-from promotion.journal import EntryKind, Hold, check_free, open_intent
+from promotion.journal import GRACE, EntryKind, Hold, check_free, open_intent
 from promotion.plan import excess, plan
 from promotion.policies import matches
 from promotion.record import Stamp, as_applied, remember
@@ -25,7 +27,7 @@ from promotion.survey import JOURNAL_TAG, Judgement, Survey, Workspace, judge, s
 
 if TYPE_CHECKING:
     from promotion.git import Commit
-    from promotion.journal import State
+    from promotion.journal import Entry, State
 
 ROUNDS = 3
 """How often what is missing after the read-back is written again."""
@@ -43,8 +45,8 @@ class Options:
 
     remote: str | None = None
     branch: str = "main"
-    agreed: str | None = None
-    """The digest of the plan that was agreed; any other is refused."""
+    agreed: Agreed | None = None
+    """The plan that was agreed; any other is refused."""
     max_changes: int | None = None
     dry_run: bool = False
     break_lease: bool = False
@@ -97,6 +99,7 @@ def reconcile(workspace: Workspace, options: Options) -> Outcome:
     check_free(found.state, workspace.now(), break_lease=options.break_lease)
     _check_order(workspace, found, commit.sha, allow_older=options.allow_older)
     _check_plan(found, options)
+    workspace.in_time("the gates were asked")
     judgement = judge(workspace, found, commit=commit.sha, measure=True)
     return apply(workspace, options, found, judgement, commit)
 
@@ -130,15 +133,27 @@ def _check_clean(workspace: Workspace, paths: tuple[str, ...], commit: str) -> N
 
 
 def apply(
-    workspace: Workspace, options: Options, found: Survey, judgement: Judgement, commit: Commit, *, holds: tuple[Hold, ...] = ()
+    workspace: Workspace,
+    options: Options,
+    found: Survey,
+    judgement: Judgement,
+    commit: Commit,
+    *,
+    holds: tuple[Hold, ...] = (),
+    also: tuple[Operation, ...] = (),
 ) -> Outcome:
-    """Apply what was decided and record it, with these new holds. Where nothing differs and nothing is new, nothing is written."""
+    """Apply what was decided and record it, with these new holds and these further writes of the models that change.
+
+    Where nothing differs and nothing is new, nothing is written.
+    """
     decision = judgement.decision
     allowed = set(applicable(decision))
     done = tuple(one for one in decision.judged if one.change in allowed)
     refused = tuple(one for one in decision.judged if one.change not in allowed)
     target = effective(found, refused)
-    operations = plan(target, found.observed, found.applied).operations
+    changing = {one.change.model for one in done}
+    also = tuple(operation for operation in also if operation.model in changing)
+    operations = (*plan(target, found.observed, found.applied).operations, *also)
     outcome = Outcome(commit.sha, decision, done, refused, operations, None, found.state.signed, dry_run=options.dry_run)
     if options.dry_run:
         return outcome
@@ -179,12 +194,17 @@ def _broken(found: Survey) -> set[str]:
 def _write(workspace: Workspace, options: Options, found: Survey, target: Desired, outcome: Outcome, record: Record) -> Outcome:
     state, entry, observed = found.state, record.entry, found.observed
     if outcome.written:
+        workspace.in_time("the first write")
         until = workspace.now() + timedelta(seconds=options.lease)
         workspace.report(f"recording the intent: {len(outcome.done)} changes, {len(outcome.written)} writes")
         intent = replace(entry, kind=EntryKind.INTENT, lease_until=until, recorded=state.recorded)
         state = workspace.journal.append(state, intent, evidence=record.evidence)
         deadline = until - timedelta(seconds=options.margin)
-        outcome = replace(outcome, written=converge(workspace, target, found.applied, outcome.written, deadline))
+        try:
+            outcome = replace(outcome, written=converge(workspace, target, found.applied, outcome.written, deadline))
+        except PromotionError as error:
+            _let_go(workspace, state, intent, unknown=isinstance(error, Unavailable))
+            raise
         observed = workspace.registry.observe(found.desired.models)
     stamp = Stamp(entry.commit, workspace.now(), workspace.by)
     environments = tuple(environment.name for environment in found.desired.environments)
@@ -195,6 +215,16 @@ def _write(workspace: Workspace, options: Options, found: Survey, target: Desire
     )
     notes = _tag(workspace, state, {one.change.model for one in outcome.done})
     return replace(outcome, entry=state.head, signed=state.signed, notes=notes)
+
+
+def _let_go(workspace: Workspace, state: State, intent: Entry, *, unknown: bool) -> None:
+    """End the lease of an intent that cannot be completed now, so that the next run need not wait for it.
+
+    Where a write may still be on its way (``unknown``) the usual grace is left. A journal that cannot be reached keeps the lease.
+    """
+    now = workspace.now()
+    with suppress(PromotionError):
+        workspace.journal.append(state, replace(intent, at=now, lease_until=now if unknown else now - GRACE))
 
 
 def converge(
@@ -210,6 +240,7 @@ def converge(
     touched = replace(target, bindings=tuple(binding for binding in target.bindings if binding.model in models))
     for _ in range(ROUNDS):
         for operation in operations:
+            workspace.in_time("the last write")
             if workspace.now() >= deadline:
                 raise Conflict(
                     "the lease ran out before the last write", hint="run promotion reconcile again: it completes what is missing"
@@ -249,15 +280,6 @@ def _check_order(workspace: Workspace, found: Survey, commit: str, *, allow_olde
         f"commit {commit[:12]} does not descend from {recorded[:12]}, which is applied",
         hint="main was force-pushed or this is another branch; if it is meant, run reconcile once with --allow-older",
     )
-
-
-def check_agreed(made: Plan, agreed: str | None) -> None:
-    """Raise Conflict unless this is the plan whose digest was agreed (None: any)."""
-    if agreed is not None and agreed != made.digest:
-        raise Conflict(
-            f"the plan is {made.digest[:12]}, but {agreed[:12]} was agreed: the files or the registry changed since",
-            hint="look at the new plan (promotion plan --out FILE) and agree on it",
-        )
 
 
 def _check_plan(found: Survey, options: Options) -> None:

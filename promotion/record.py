@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from promotion.domain import AppliedBinding, AppliedModel, Bound, Change, ChangeKind, Declared, Desired, Judged, Observed, Passed, Status
+from promotion.domain import (
+    AppliedBinding,
+    AppliedModel,
+    Bound,
+    Change,
+    ChangeKind,
+    Declared,
+    Desired,
+    Judged,
+    Observed,
+    ObservedVersion,
+    Passed,
+    Status,
+)
+
+OWN_TAGS = "promotion."
+"""What the keys of promotion's own tags begin with."""
+
+_LONGEST_TAG = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +90,25 @@ def bound(judged: Judged) -> Bound | None:
 
 def _binding(old: AppliedBinding | None, judged: Judged, observed: Observed, stamp: Stamp) -> AppliedBinding:
     change = judged.change
+    version = None if change.after is None else observed.models[change.model].versions[change.after]
     return AppliedBinding(
         bound=bound(judged),
         previous=_previous(old, change),
-        identity=None if change.after is None else observed.models[change.model].versions[change.after].identity,
+        identity=None if version is None else version.identity,
         evidence=judged.evidence,
         commit=stamp.commit,
         at=stamp.at,
         by=stamp.by,
         # Brought back without evidence that passes now: measured afterwards (rule 3).
         unverified=change.kind is ChangeKind.ROLLBACK and not (judged.evidence and judged.status is Status.PASSED),
+        tags=None if version is None else kept_tags(version),
     )
+
+
+def kept_tags(version: ObservedVersion) -> dict[str, str]:
+    """The tags that the journal remembers of a version: all but promotion's own; of a long value, its hash."""
+    tags = sorted((key, value) for key, value in version.tags.items() if not key.startswith(OWN_TAGS))
+    return {key: value if len(value) <= _LONGEST_TAG else f"sha256:{hashlib.sha256(value.encode()).hexdigest()}" for key, value in tags}
 
 
 def _previous(old: AppliedBinding | None, change: Change) -> Bound | None:

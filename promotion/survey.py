@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from promotion import facts as collecting
 from promotion.decide import decide
 from promotion.domain import Decision, Desired, Observed, Plan
-from promotion.errors import JournalError, UsageError
+from promotion.errors import JournalError, Unavailable, UsageError
 from promotion.plan import plan
 from promotion.policies import matches
 from promotion.repository import Declaration, Layout, at, desired_at
@@ -40,6 +40,15 @@ class Workspace:
     now: Callable[[], datetime]
     report: Callable[[str], None]
     """Progress, one line at a time."""
+    until: datetime | None = None
+    """When all of it must be done; None: whenever it is."""
+
+    def in_time(self, doing: str) -> None:
+        """Raise Unavailable (exit 5) when the time that was allowed is over before ``doing``."""
+        if self.until is not None and self.now() >= self.until:
+            raise Unavailable(
+                f"the time allowed ran out before {doing}", hint="run it again: it goes on from what is done; --timeout allows more"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,8 @@ def survey(workspace: Workspace, declaration: Declaration, *, base: str | None =
     observed = workspace.registry.observe(desired.models)
     check_memory(workspace.journal, state, observed)
     applied = state.applied_all()
-    return Survey(replace(declaration, desired=desired), state, observed, applied, plan(desired, observed, applied))
+    made = plan(desired, observed, applied, policies=declaration.policies.digest)
+    return Survey(replace(declaration, desired=desired), state, observed, applied, made)
 
 
 def since(git: Git, layout: Layout, base: str, desired: Desired) -> Desired:

@@ -17,6 +17,16 @@ BREAK_LEASE = click.option(
 )
 
 
+TIMEOUT = click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Stop before the next step when this time is over; what is left is done by the next run.",
+)
+
+
 @click.command(cls=Command)
 @shared
 @click.option(
@@ -29,6 +39,7 @@ BREAK_LEASE = click.option(
 )
 @click.option("--allow-older", is_flag=True, help="Apply this commit although it does not descend from the last applied one.")
 @BREAK_LEASE
+@TIMEOUT
 def reconcile(
     options: Shared,
     agreed: Path | None,
@@ -37,6 +48,7 @@ def reconcile(
     lease: float,
     allow_older: bool,  # noqa: FBT001
     break_lease: bool,  # noqa: FBT001
+    timeout: float,
 ) -> int:
     """Make the registry match the newest commit: judge, write what differs, read back, record in the journal.
 
@@ -45,7 +57,7 @@ def reconcile(
     from promotion.reconcile import Options
     from promotion.reconcile import reconcile as run
 
-    workspace = build.workspace(options)
+    workspace = build.workspace(options, timeout)
     outcome = run(
         workspace,
         Options(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,8 +71,8 @@ def registry(shared: Shared) -> Registry:
     return connect(shared.tracking_uri, shared.registry_uri)
 
 
-def workspace(shared: Shared) -> Workspace:
-    """Everything that observing, judging and applying need."""
+def workspace(shared: Shared, timeout: float | None = None) -> Workspace:
+    """Everything that observing, judging and applying need; ``timeout`` in seconds bounds all of it."""
     from promotion.survey import Workspace
 
     repository = git(shared)
@@ -85,6 +85,7 @@ def workspace(shared: Shared) -> Workspace:
         by=by(repository),
         now=now,
         report=report(shared),
+        until=None if timeout is None else now() + timedelta(seconds=timeout),
     )
 
 

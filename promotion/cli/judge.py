@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from promotion.cli import build
 from promotion.cli.options import Command, Shared, shared
 from promotion.cli.show import show
 from promotion.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from promotion.agreement import Agreed
 
 BASE = click.option("--base", metavar="REF", help="Only what differs from REF, as a pull request against it would.")
 
@@ -77,7 +81,8 @@ def gate(options: Shared, base: str | None, agreed: Path | None, model: str | No
 
     In a pull request this is advice to the author; the decision falls when the commit is reconciled.
     """
-    from promotion.reconcile import check_agreed, exit_of
+    from promotion.agreement import check_agreed
+    from promotion.reconcile import exit_of
     from promotion.repository import working
     from promotion.survey import judge, survey, unchanged
 
@@ -94,10 +99,10 @@ def gate(options: Shared, base: str | None, agreed: Path | None, model: str | No
     return exit_of(judgement.decision)
 
 
-def read_agreed(file: Path | None) -> str | None:
-    """The digest of the plan in a file that ``plan --out`` wrote; None without a file."""
+def read_agreed(file: Path | None) -> Agreed | None:
+    """The plan in a file that ``plan --out`` wrote; None without a file."""
     if file is None:
         return None
-    from promotion.render.json import plan_digest
+    from promotion.render.json import agreed
 
-    return plan_digest(file.name, file.read_bytes())
+    return agreed(file.name, file.read_bytes())

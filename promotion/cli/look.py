@@ -29,11 +29,15 @@ def status(options: Shared) -> int:
 
 @click.command(cls=Command)
 @shared
-@click.option("--heal", is_flag=True, help="Restore what was applied last.")
-def drift(options: Shared, heal: bool) -> int:  # noqa: FBT001 - click's value
-    """What the registry shows that differs from what was applied last; exit 3 when something does."""
-    from promotion.drift import find
+@click.option("--heal", is_flag=True, help="Restore what was applied last: stages, aliases and tags.")
+@click.option("--bytes", "read", is_flag=True, help="Read all artifacts again and compare their digests with the journal's.")
+def drift(options: Shared, heal: bool, read: bool) -> int:  # noqa: FBT001 - click's values
+    """What the registry shows that differs from what was applied last: pointers, metadata, with --bytes the artifacts as well.
+
+    Exit 3 when something differs, 5 when something could not be read.
+    """
     from promotion.drift import heal as restore
+    from promotion.drift import look
     from promotion.reconcile import Options
     from promotion.repository import working
 
@@ -43,9 +47,11 @@ def drift(options: Shared, heal: bool) -> int:  # noqa: FBT001 - click's value
         outcome = restore(workspace, Options(remote=workspace.journal.remote, branch=options.branch or "main"), declaration)
         show(options, "outcome", outcome)
         return outcome.exit_code
-    found = find(workspace, declaration)
+    found = look(workspace, declaration, read=read)
     show(options, "drift", found)
-    return Exit.PENDING if found.plan.changes or found.plan.problems else Exit.DONE
+    if any(one.unknown for one in found.drifts):
+        return Exit.ERRORED
+    return Exit.PENDING if found.drifts or found.survey.plan.problems else Exit.DONE
 
 
 @click.command(cls=Command)

@@ -7,12 +7,13 @@ and appends, ``audit`` verifies all of it.
 from __future__ import annotations
 
 from promotion.journal.audit import Fault
-from promotion.journal.lease import Lease, check_free, open_intent
+from promotion.journal.lease import GRACE, Lease, check_free, open_intent
 from promotion.journal.model import Entry, EntryKind, Hold, Recorded, RecordedChange, Refusal, Statement
 from promotion.journal.state import State
 from promotion.journal.store import Journal
 
 __all__ = [
+    "GRACE",
     "Entry",
     "EntryKind",
     "Fault",

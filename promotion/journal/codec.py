@@ -213,6 +213,7 @@ def _binding(binding: AppliedBinding) -> Mapping[str, object]:
         "by": binding.by,
         "adopted": binding.adopted,
         "unverified": binding.unverified,
+        "tags": None if binding.tags is None else dict(binding.tags),
     }
 
 
@@ -227,7 +228,12 @@ def _read_binding(fields: Fields) -> AppliedBinding:
         by=fields.text("by"),
         adopted=fields.flag("adopted"),
         unverified=fields.flag("unverified"),
+        tags=_maybe(fields, "tags", _read_tags) if "tags" in fields.names() else None,
     )
+
+
+def _read_tags(fields: Fields) -> Mapping[str, str]:
+    return {name: fields.text(name) for name in fields.names()}
 
 
 def _passed(passed: Passed) -> Mapping[str, object]:

@@ -8,7 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from promotion.domain import DeleteAlias, Observed, ObservedModel, ObservedVersion, Operation, SetAlias, SetStage, VersionIdentity
+from promotion.domain import (
+    DeleteAlias,
+    Observed,
+    ObservedModel,
+    ObservedVersion,
+    Operation,
+    SetAlias,
+    SetStage,
+    SetVersionTag,
+    VersionIdentity,
+)
 from promotion.errors import Unavailable
 from promotion.registry.artifacts import collect
 from promotion.registry.interface import Artifact, Run
@@ -138,6 +148,9 @@ class MemoryRegistry:
                     self._models[model].aliases[alias] = version
                 case DeleteAlias(model, alias):
                     self._model(model).aliases.pop(alias, None)
+                case SetVersionTag(model, version, key, value):
+                    found = self._version(model, version)
+                    self._models[model].versions[version] = replace(found, tags={**found.tags, key: value})
             self.writes.append(operation)
 
     def set_model_tag(self, name: str, key: str, value: str) -> None:

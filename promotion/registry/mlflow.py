@@ -8,7 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from promotion.domain import DeleteAlias, Observed, ObservedModel, ObservedVersion, Operation, SetAlias, SetStage, VersionIdentity
+from promotion.domain import (
+    DeleteAlias,
+    Observed,
+    ObservedModel,
+    ObservedVersion,
+    Operation,
+    SetAlias,
+    SetStage,
+    SetVersionTag,
+    VersionIdentity,
+)
 from promotion.errors import PromotionError
 from promotion.registry.addresses import identity, local_path, shortened
 from promotion.registry.artifacts import collect, local_contents
@@ -93,6 +103,8 @@ class ClientRegistry:
                 self._write(operation, lambda: self._client.set_registered_model_alias(model, alias, str(version)))
             case DeleteAlias(model, alias):
                 self._write(operation, lambda: self._client.delete_registered_model_alias(model, alias))
+            case SetVersionTag(model, version, key, value):
+                self.set_version_tag(model, version, key, value)
 
     def set_model_tag(self, name: str, key: str, value: str) -> None:
         """See ``Registry.set_model_tag``."""

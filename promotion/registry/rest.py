@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from promotion.domain import DeleteAlias, Observed, ObservedModel, ObservedVersion, Operation, SetAlias, SetStage
+from promotion.domain import DeleteAlias, Observed, ObservedModel, ObservedVersion, Operation, SetAlias, SetStage, SetVersionTag
 from promotion.errors import Unavailable, UsageError
 from promotion.registry import answers
 from promotion.registry.access import Access
@@ -85,6 +85,8 @@ class RestRegistry:
                 self._models.write("POST", f"{_MLFLOW}/registered-models/alias", body)
             case DeleteAlias(model, alias):
                 self._models.write("DELETE", f"{_MLFLOW}/registered-models/alias", {"name": model, "alias": alias})
+            case SetVersionTag(model, version, key, value):
+                self.set_version_tag(model, version, key, value)
 
     def set_model_tag(self, name: str, key: str, value: str) -> None:
         """See ``Registry.set_model_tag``."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from promotion.agreement import Agreed
 from promotion.domain import Change, Decision, ModelVersionRef, Plan
 from promotion.errors import InvalidFiles, PromotionError, UsageError
 from promotion.journal.lease import open_intent
@@ -14,6 +15,7 @@ from promotion.render.document import document, plain
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedModel
+    from promotion.drift import Drifted
     from promotion.evidence import Evidence
     from promotion.gates.interface import Gate, Lineage
     from promotion.journal import Fault, Hold, Recorded, State
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from promotion.repository import Declaration
     from promotion.restore import Restored
     from promotion.status import Row
-    from promotion.survey import Survey
 
 PLAN = "promotion/plan/v1"
 
@@ -40,18 +41,21 @@ def valid(declaration: Declaration) -> str:
 
 
 def plan(made: Plan, *, signed: bool = True) -> str:
-    """A plan; ``plan --out`` writes it and ``reconcile --plan`` reads its digest back."""
-    return document(PLAN, {**_plan(made), "signed": signed})
+    """A plan; ``plan --out`` writes it and ``reconcile --plan`` reads it back."""
+    return document(PLAN, {**_plan(made), "basis": made.basis, "signed": signed})
 
 
-def plan_digest(name: str, content: bytes) -> str:
-    """The digest of a plan that ``plan`` wrote; raises UsageError for anything else."""
+def agreed(name: str, content: bytes) -> Agreed:
+    """What ``plan`` wrote, read back; raises UsageError for anything else."""
     try:
         found = standard.loads(content)
-        if found["schema"] == PLAN and isinstance(found["digest"], str):
-            return str(found["digest"])
-        reason = f"its schema is {found['schema']!r}"
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if found["schema"] != PLAN:
+            reason = f"its schema is {found['schema']!r}"
+        elif not isinstance(found["digest"], str) or not all(isinstance(value, str) for value in found["basis"].values()):
+            reason = "digest and basis are not as they must be"
+        else:
+            return Agreed(found["digest"], found["basis"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error)
     raise UsageError(f"{name} is not a plan: {reason}", hint="write one with: promotion plan --out FILE")
 
@@ -72,9 +76,9 @@ def rollback(result: Restored) -> str:
     return document("promotion/rollback/v1", {**values, "outcome": _outcome(result.outcome)})
 
 
-def drift(found: Survey) -> str:
-    """What the registry shows otherwise than it was applied."""
-    return document("promotion/drift/v1", _plan(found.plan))
+def drift(found: Drifted) -> str:
+    """What the registry shows otherwise than it was applied, and the plan that heals its pointers."""
+    return document("promotion/drift/v1", {**_plan(found.survey.plan), "drifts": found.drifts, "bytes_read": found.read})
 
 
 def status(rows: Sequence[Row], state: State, made: Plan, *, now: datetime) -> str:

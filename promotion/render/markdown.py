@@ -11,9 +11,9 @@ from promotion.render.problem import render_error
 from promotion.render.style import harmless
 
 if TYPE_CHECKING:
+    from promotion.drift import Drift, Drifted
     from promotion.errors import PromotionError
     from promotion.reconcile import Outcome
-    from promotion.survey import Survey
 
 ICONS = {Status.PASSED: "✅", Status.WARNED: "⚠️", Status.INCONCLUSIVE: "❔", Status.FAILED: "❌", Status.ERRORED: "🛑"}
 _ANSI = re.compile("\x1b\\[[0-9;]*m")
@@ -56,9 +56,19 @@ def outcome(result: Outcome) -> str:
     return "\n".join([decision(result.decision), "", "### Reconcile", "", fence(reports.done(result))])
 
 
-def drift(found: Survey) -> str:
-    """What the registry shows otherwise than it was applied."""
-    return plan(found.plan).replace("### Plan", "### Drift").replace("Nothing to do.", "No drift.")
+def drift(found: Drifted) -> str:
+    """What the registry shows otherwise than it was applied, as a table."""
+    rows = [
+        f"| {one.kind} | {escape(one.model)} | {escape(one.environment)} | {escape(one.expected)} | {escape(one.got)} | {_since(one)} | "
+        f"{escape(one.hint or '')} |"
+        for one in found.drifts
+    ]
+    head = ["| kind | model | environment | applied | shown | changed at | what to do |", "|---|---|---|---|---|---|---|"]
+    return "\n".join(["### Drift", "", *([*head, *rows] if rows else ["No drift."]), *_problems(found.survey.plan.problems)])
+
+
+def _since(one: Drift) -> str:
+    return reports.moment(one.since) if one.since else "not told"
 
 
 def error(failure: PromotionError) -> str:

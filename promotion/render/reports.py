@@ -12,6 +12,7 @@ from promotion.render.table import table
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedBinding, AppliedModel, Bound
+    from promotion.drift import Drifted
     from promotion.evidence import Evidence
     from promotion.gates.interface import Gate, Lineage
     from promotion.journal import Entry, Fault, Hold, Recorded, RecordedChange, State
@@ -86,6 +87,33 @@ def status(rows: Sequence[Row], state: State, *, lock: Entry | None) -> str:
         for held in state.holds()
     ]
     return "\n".join(lines)
+
+
+def drift(found: Drifted) -> str:
+    """What differs from what was applied last, by kind, and what to do about it."""
+    target = found.survey.plan.target
+    looked = "pointers, tags and bytes" if found.read else "pointers and tags; --bytes reads the artifacts as well"
+    if not found.drifts:
+        return f"no drift: {target} shows what was applied last ({looked})"
+    cells = [
+        (
+            one.kind.value,
+            one.model,
+            one.environment,
+            _short(one.expected),
+            _short(one.got),
+            moment(one.since) if one.since else "the registry does not tell",
+        )
+        for one in found.drifts
+    ]
+    hints = dict.fromkeys(f"{one.kind.value}: {one.hint}" for one in found.drifts if one.hint)
+    lines = [table(("kind", "model", "environment", "applied", "shown", "changed at"), cells), "", *hints]
+    return "\n".join([*lines, f"{count(len(found.drifts), 'difference')} at {target} ({looked}); MLflow keeps no record of who"])
+
+
+def _short(value: str) -> str:
+    """A digest by its first digits."""
+    return value[:19] if value.startswith("sha256:") else value
 
 
 def history(entries: Iterable[Recorded], *, signers: Mapping[str, str], signed: bool) -> str:

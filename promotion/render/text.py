@@ -14,6 +14,7 @@ from promotion.render.style import bold, dim, harmless
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedModel
+    from promotion.drift import Drifted
     from promotion.evidence import Evidence
     from promotion.gates.interface import Gate, Lineage
     from promotion.journal import Fault, Hold, Recorded, State
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from promotion.repository import Declaration
     from promotion.restore import Restored
     from promotion.status import Row
-    from promotion.survey import Survey
 
 
 def nothing(text: str) -> str:
@@ -75,11 +75,13 @@ def rollback(result: Restored) -> str:
     return "\n\n".join([*(changes.judged(one) for one in result.outcome.decision.judged), harmless(reports.returned(result))])
 
 
-def drift(found: Survey) -> str:
+def drift(found: Drifted) -> str:
     """What the registry shows otherwise than it was applied."""
-    if not found.plan.changes and not found.plan.problems:
-        return f"no drift: {found.plan.target} shows what was applied last"
-    return plan(found.plan, signed=found.state.signed) + "\nrestore it: promotion drift --heal, or promotion reconcile"
+    made = found.survey.plan
+    blocks = [harmless(reports.drift(found))]
+    if made.problems:
+        blocks.append(render_problems(made.problems))
+    return "\n\n".join([*blocks, *([] if found.survey.state.signed or found.survey.state.head is None else [reports.UNSIGNED])])
 
 
 def status(rows: Sequence[Row], state: State, made: Plan, *, now: datetime) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from promotion.agreement import Agreed
 from promotion.domain import ChangeKind, Operation
 from promotion.errors import Conflict, Exit, JournalError, Unavailable, UsageError
 from promotion.journal import EntryKind
@@ -296,7 +297,8 @@ def test_too_many_changes_at_once_are_refused_until_a_person_allows_them(served:
 def test_a_plan_that_was_agreed_is_applied_and_another_one_is_not(served: Served) -> None:
     scene = served(2)
     scene.declare(staging=1)
-    agreed = scene.reconcile(Options(dry_run=True)).decision.plan.digest
+    made = scene.reconcile(Options(dry_run=True)).decision.plan
+    agreed = Agreed(made.digest, made.basis)
     scene.declare(staging=2)
     with pytest.raises(Conflict, match="was agreed"):
         scene.reconcile(Options(agreed=agreed))

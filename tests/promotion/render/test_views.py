@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promotion.agreement import Agreed
 from promotion.domain import (
     Change,
     ChangeKind,
@@ -209,7 +210,7 @@ def test_a_figure_that_is_not_a_number_is_null() -> None:
 
 
 def test_a_plan_that_was_written_is_recognised() -> None:
-    assert json.plan_digest("plan.json", json.plan(PLAN).encode()) == DIGEST
+    assert json.agreed("plan.json", json.plan(PLAN).encode()) == Agreed(PLAN.digest, PLAN.basis)
 
 
 @pytest.mark.parametrize(
@@ -223,11 +224,13 @@ def test_a_plan_that_was_written_is_recognised() -> None:
         b"[" * 100_000,
         b"\xff",
         b'{"schema": "promotion/plan/v1", "digest": 3}',
+        b'{"schema": "promotion/plan/v1", "digest": "3", "basis": [1]}',
+        b'{"schema": "promotion/plan/v1", "digest": "3", "basis": {"file": 1}}',
     ],
 )
 def test_anything_else_is_no_plan(content: bytes) -> None:
     with pytest.raises(UsageError, match=r"plan\.json is not a plan") as caught:
-        json.plan_digest("plan.json", content)
+        json.agreed("plan.json", content)
     assert "promotion plan --out" in (caught.value.hint or "")
 
 
