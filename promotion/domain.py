@@ -214,12 +214,14 @@ class AppliedModel:
 
 
 class ChangeKind(StrEnum):
-    """Why a binding changes."""
+    """Why a binding changes. VERIFY asks the gates about one that does not; ADOPT stands in the journal alone: taken as found."""
 
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     RETIRE = "retire"
     HEAL = "heal"
+    VERIFY = "verify"
+    ADOPT = "adopt"
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,25 +112,31 @@ def judge(
     """
     made = found.plan if model is None else only(found.plan, model)
     head, before = found.declaration.policies, _policies_before(workspace, found, commit)
-    collector = collecting.Collector(
+    policies = (head,) if before is None else (head, before)
+    changed = None if base is None else touched(workspace, head, base)
+    collector = replace(collector_of(workspace, found, commit, policies), measure=measure, touched=changed)
+    facts = {(change.model, change.environment): collector.collect(change) for change in made.changes}
+    return Judgement(decide(made, head, before, facts), collector.statements)
+
+
+def collector_of(workspace: Workspace, found: Survey, commit: str, policies: tuple[Policies, ...]) -> collecting.Collector:
+    """What collects the facts of one survey; it measures nothing and looks for evidence in the journal and the folder."""
+    return collecting.Collector(
         registry=workspace.registry,
         root=workspace.git.root,
         observed=found.observed,
         applied=found.applied,
         holds=found.state.holds(),
         environments=tuple(environment.name for environment in found.desired.environments),
-        policies=(head,) if before is None else (head, before),
+        policies=policies,
         sources=(found.state,),
         folder=workspace.evidence,
         in_history=lambda sha: in_history(workspace.git, sha, commit),
         now=workspace.now(),
         by=workspace.by,
-        measure=measure,
-        touched=None if base is None else touched(workspace, head, base),
+        measure=False,
         report=workspace.report,
     )
-    facts = {(change.model, change.environment): collector.collect(change) for change in made.changes}
-    return Judgement(decide(made, head, before, facts), collector.statements)
 
 
 def unchanged(git: Git, layout: Layout, base: str, desired: Desired) -> bool:

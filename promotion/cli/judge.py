@@ -99,6 +99,26 @@ def gate(options: Shared, base: str | None, agreed: Path | None, model: str | No
     return exit_of(judgement.decision)
 
 
+@click.command(cls=Command)
+@shared
+@click.argument("name", required=False)
+@click.option("--environment", metavar="NAME", help="Only what is in this environment.")
+def verify(options: Shared, name: str | None, environment: str | None) -> int:
+    """Look anew at what is bound now: as readers find it, measured in a fresh process, against the gates of its environment.
+
+    Tells which versions in service no longer have evidence, because data, evaluator or settings changed. Exit 4: something failed;
+    5: something could not be measured, or too few rows tell.
+    """
+    from promotion.repository import working
+    from promotion.verify import verdict
+    from promotion.verify import verify as look
+
+    workspace = build.workspace(options)
+    found = look(workspace, working(workspace.git, workspace.layout), name=name, environment=environment)
+    show(options, "verify", found)
+    return verdict(found)
+
+
 def read_agreed(file: Path | None) -> Agreed | None:
     """The plan in a file that ``plan --out`` wrote; None without a file."""
     if file is None:

@@ -65,7 +65,8 @@ def _remembered(facts: Facts) -> Bound | None:
     binding = _binding(facts)
     if binding is None:
         return None
-    return {ChangeKind.ROLLBACK: binding.previous, ChangeKind.HEAL: binding.bound}.get(facts.change.kind)
+    remembered = {ChangeKind.ROLLBACK: binding.previous, ChangeKind.HEAL: binding.bound, ChangeKind.VERIFY: binding.bound}
+    return remembered.get(facts.change.kind)
 
 
 def _expected(facts: Facts) -> str:
@@ -80,14 +81,14 @@ def _expected(facts: Facts) -> str:
 def _known_otherwise(facts: Facts, digest: str) -> tuple[Status, str] | None:
     """Whether the journal remembers this version with other bytes or under another identity, and what to do then."""
     change = facts.change
-    if change.kind in {ChangeKind.ROLLBACK, ChangeKind.HEAL}:
+    if change.kind in {ChangeKind.ROLLBACK, ChangeKind.HEAL, ChangeKind.VERIFY}:
         remembered = _remembered(facts)
         if remembered is None or remembered.version != change.after:
             return Status.ERRORED, f"the journal has no entry of {change.model}/{change.after} in {change.environment} to bring back"
         if remembered.digest != digest:
             return Status.FAILED, "the artifact was replaced since it was applied: restore it, or promote it as a new version"
         binding = _binding(facts)
-        if change.kind is ChangeKind.HEAL and binding is not None and _recreated(facts, binding):
+        if change.kind is not ChangeKind.ROLLBACK and binding is not None and _recreated(facts, binding):
             return Status.FAILED, "the version was deleted and created again since it was applied: promote it as a new one"
         return None
     for environment, binding in sorted(facts.applied.bindings.items()) if facts.applied is not None else ():

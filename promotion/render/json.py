@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from promotion.gates.interface import Gate, Lineage
     from promotion.journal import Fault, Hold, Recorded, State
     from promotion.reconcile import Outcome
+    from promotion.pin import Pinned
     from promotion.repository import Declaration
     from promotion.restore import Restored
+    from promotion.start import Started
     from promotion.status import Row
+    from promotion.taking import Taken
+    from promotion.verify import Verified
 
 PLAN = "promotion/plan/v1"
 
@@ -74,6 +78,41 @@ def rollback(result: Restored) -> str:
     """What a rollback judged and did."""
     values = {name: getattr(result, name) for name in ("model", "environment", "before", "to", "hold", "commit", "pushed")}
     return document("promotion/rollback/v1", {**values, "outcome": _outcome(result.outcome)})
+
+
+def verify(found: Sequence[Verified]) -> str:
+    """What was verified: verdicts, what was measured, and which evidence no longer counts."""
+    bindings = [
+        {
+            "change": _change(one.judged.change),
+            "status": one.judged.status,
+            "bound": one.bound,
+            "unverified": one.unverified,
+            "verdicts": one.judged.verdicts,
+            "figures": {fresh.evaluation: fresh.figures for fresh in one.fresh},
+            "stale": one.stale,
+        }
+        for one in found
+    ]
+    return document("promotion/verify/v1", {"bindings": bindings})
+
+
+def started(result: Started) -> str:
+    """What ``init`` found, wrote and journaled; files as text."""
+    names = ("registry", "file", "environments", "declared", "adopted", "unclear", "left_out", "idle", "entry", "signed", "dry_run", "notes")
+    files = {name: content.decode() for name, content in result.files.items()}
+    return document("promotion/init/v1", {"files": files, **{name: getattr(result, name) for name in names}})
+
+
+def pinned(result: Pinned, *, check: bool = False) -> str:
+    """The pins that were written, or would be."""
+    return document("promotion/pins/v1", {"bindings": result.bindings, "already": result.already, "written": not check})
+
+
+def taken(result: Taken) -> str:
+    """What ``drift --adopt`` took as it is."""
+    names = ("adopted", "tags", "refused", "diffs", "entry", "signed", "notes")
+    return document("promotion/adoption/v1", {name: getattr(result, name) for name in names})
 
 
 def drift(found: Drifted) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from promotion.domain import Change, ChangeKind, Decision, Judged, Plan, Problem, Status, Verdict
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from promotion.drift import Drift, Drifted
     from promotion.errors import PromotionError
     from promotion.reconcile import Outcome
+    from promotion.verify import Verified
 
 ICONS = {Status.PASSED: "✅", Status.WARNED: "⚠️", Status.INCONCLUSIVE: "❔", Status.FAILED: "❌", Status.ERRORED: "🛑"}
 _ANSI = re.compile("\x1b\\[[0-9;]*m")
@@ -54,6 +56,13 @@ def decision(judged: Decision, *, signed: bool = True) -> str:
 def outcome(result: Outcome) -> str:
     """What reconcile judged and did."""
     return "\n".join([decision(result.decision), "", "### Reconcile", "", fence(reports.done(result))])
+
+
+def verify(found: Sequence[Verified]) -> str:
+    """Each binding with its verdicts as a table."""
+    reasons = [(one.judged.change.model, why) for one in found for why in one.stale.values()]
+    stale = [f"- no longer covered by evidence: {escape(name)}: {escape(why)}" for name, why in reasons]
+    return "\n".join(["### Verify", "", *(_judged(one.judged) for one in found), *stale])
 
 
 def drift(found: Drifted) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from promotion.domain import Change, ChangeKind, Decision, ModelVersionRef, Plan
 from promotion.journal.lease import open_intent
-from promotion.render import changes, reports
+from promotion.render import adopting, changes, reports
 from promotion.render.problem import render_problems
 from promotion.render.style import bold, dim, harmless
 
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from promotion.gates.interface import Gate, Lineage
     from promotion.journal import Fault, Hold, Recorded, State
     from promotion.reconcile import Outcome
+    from promotion.pin import Pinned
     from promotion.repository import Declaration
     from promotion.restore import Restored
+    from promotion.start import Started
     from promotion.status import Row
+    from promotion.taking import Taken
+    from promotion.verify import Verified
 
 
 def nothing(text: str) -> str:
@@ -70,9 +74,33 @@ def outcome(result: Outcome) -> str:
     return "\n\n".join([*judged, *problems, harmless(reports.done(result))])
 
 
+def verify(found: Sequence[Verified]) -> str:
+    """Each binding with its verdicts, and what that comes to."""
+    blocks = [changes.judged(one.judged) for one in found]
+    stale = [f"{one.judged.change.model} {one.judged.change.environment}: {reason}" for one in found for reason in one.stale.values()]
+    blocks += [f"no longer covered by evidence: {harmless(line)}" for line in stale]
+    bad = sum(one.judged.status.blocks for one in found)
+    return "\n\n".join([*blocks, f"{_plural(len(found), 'binding')} verified, {bad or 'none'} with a fault"])
+
+
 def rollback(result: Restored) -> str:
     """What a rollback judged and did."""
     return "\n\n".join([*(changes.judged(one) for one in result.outcome.decision.judged), harmless(reports.returned(result))])
+
+
+def started(result: Started) -> str:
+    """What ``init`` found, wrote and journaled."""
+    return adopting.started(result)
+
+
+def pinned(result: Pinned, *, check: bool = False) -> str:
+    """The pins that were written, or would be."""
+    return adopting.pinned(result, check=check)
+
+
+def taken(result: Taken) -> str:
+    """What ``drift --adopt`` took as it is."""
+    return adopting.taken(result)
 
 
 def drift(found: Drifted) -> str:
