@@ -2,9 +2,10 @@
 
 Memory is polled: the resident size of the whole tree, every 50 ms. ``RLIMIT_AS`` would be too strict, since torch maps far
 more address space than it touches; ``RLIMIT_DATA`` counts writable memory that is reserved, touched or not, so it stands at
-twice the limit and only stops what allocates faster than the polling sees. Where the machine allows it (``unshare``), the
+twice the limit and only stops what allocates faster than the polling sees. Where the machine allows it (``bwrap``, ``unshare``), the
 program has no network and sees no process but its own, hence no ``/proc/<parent>/environ``; its end is then the end of all of its
-descendants. Elsewhere descendants are found by their session, parents and a mark in their environment.
+descendants. With bubblewrap it can write to its own folder alone. Elsewhere descendants are found by their session, their parents
+and a mark in their environment.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -31,22 +33,36 @@ _TAIL = 16 << 10
 _MOST_PROCESSES = 512
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TZ", "SSL_CERT_FILE", "OMP_NUM_THREADS")
 _MARK = "PROMOTION_CONFINED"
-_NAMESPACES: tuple[tuple[str, tuple[str, ...]], ...] = (
+_FOLDER = "{folder}"
+_WAYS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "network cut off, own process namespace, all files but its own folder read-only",
+        (
+            *("bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+            *(part for gpu in sorted(Path("/dev").glob("nvidia*")) for part in ("--dev-bind", str(gpu), str(gpu))),
+            *("--bind", _FOLDER, _FOLDER, "--chdir", _FOLDER, "--"),
+        ),
+    ),
     (
         "network cut off, own process namespace",
-        ("--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"),
+        ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
     ),
-    ("network cut off", ("--user", "--map-root-user", "--net")),
+    ("network cut off", ("unshare", "--user", "--map-root-user", "--net", "--")),
 )
+"""What this may be started under, the strongest first; the first two need bubblewrap and util-linux."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``seconds`` of wall time; ``memory`` in bytes for the whole tree; ``file`` the largest file in bytes."""
+    """``seconds`` of wall time; ``memory`` in bytes for the whole tree; ``file`` the largest file in bytes.
+
+    ``threads`` is how many the libraries for numbers may start (None: as the parent's environment says, or as they like).
+    """
 
     seconds: float
     memory: int
     file: int = 1 << 30
+    threads: int | None = None
 
     @property
     def resources(self) -> dict[str, int]:
@@ -66,13 +82,14 @@ class Ended:
 
 def run(arguments: Sequence[str], *, folder: Path, path: Path, limits: Limits) -> Ended:
     """Run Python with these arguments in ``folder`` (also its home); ``path`` is where it may import from."""
-    isolation, prefix = isolation_at_hand()
+    isolation, way = isolation_at_hand()
     mark = secrets.token_hex(16)
+    prefix = [str(folder) if part == _FOLDER else part for part in way]
     command = [*prefix, sys.executable, "-P", "-s", "-B", *arguments]
     with subprocess.Popen(  # noqa: S603 - the arguments are ours; what they lead to is what is confined here
         command,
         cwd=folder,
-        env=environment(folder, path, mark),
+        env=environment(folder, path, mark, limits.threads),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -86,10 +103,11 @@ def run(arguments: Sequence[str], *, folder: Path, path: Path, limits: Limits) -
         return Ended(child.wait(), stopped, tail.text(), isolation)
 
 
-def environment(folder: Path, path: Path, mark: str = "") -> dict[str, str]:
+def environment(folder: Path, path: Path, mark: str = "", threads: int | None = None) -> dict[str, str]:
     """What the child sees: an allow-list, so nothing that could be a credential, and a home of its own."""
     ours = Path(promotion.__file__).parents[1]
     installed = ours == Path(sysconfig.get_path("purelib"))
+    own = os.environ.get("OMP_NUM_THREADS", str(min(os.cpu_count() or 1, 16)))
     return {
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         "HOME": str(folder),
@@ -98,7 +116,7 @@ def environment(folder: Path, path: Path, mark: str = "") -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join([str(path)] if installed else [str(path), str(ours)]),
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(min(os.cpu_count() or 1, 16))),
+        "OMP_NUM_THREADS": own if threads is None else str(threads),
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "DO_NOT_TRACK": "true",
         _MARK: mark,
@@ -109,11 +127,14 @@ def environment(folder: Path, path: Path, mark: str = "") -> dict[str, str]:
 def isolation_at_hand() -> tuple[str, tuple[str, ...]]:
     """What this machine can isolate with, in words, and the command that does it; tried once, the strongest first."""
     base = "own session, clean environment"
-    unshare = shutil.which("unshare")
-    for words, flags in _NAMESPACES if unshare else ():
-        command = (str(unshare), *flags, "--")
+    for words, way in _WAYS:
+        found = shutil.which(way[0])
+        if found is None:
+            continue
+        command = (found, *way[1:])
+        tried = [tempfile.gettempdir() if part == _FOLDER else part for part in command]
         with suppress(OSError, subprocess.TimeoutExpired):
-            if subprocess.run([*command, "true"], capture_output=True, timeout=10, check=False).returncode == 0:  # noqa: S603 - fixed words
+            if subprocess.run([*tried, "true"], capture_output=True, timeout=10, check=False).returncode == 0:  # noqa: S603 - fixed words
                 return f"{base}, {words}", command
     return f"{base}; network not cut", ()
 

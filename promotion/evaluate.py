@@ -79,8 +79,13 @@ def fetch(registry: Registry, ref: ModelVersionRef, folder: Path) -> Fetched:
     return Fetched(ref, folder, artifact, formats.inspect(folder))
 
 
-def measure(fetched: Fetched, evaluation: Evaluation, root: Path, *, by: str, now: Callable[[], datetime]) -> Evidence:
-    """Run the evaluator on files that are here already; raises as ``evaluate``."""
+def measure(
+    fetched: Fetched, evaluation: Evaluation, root: Path, *, by: str, now: Callable[[], datetime], threads: int | None = None
+) -> Evidence:
+    """Run the evaluator on files that are here already, with ``threads`` of its libraries (None: as many as they like).
+
+    Raises as ``evaluate``.
+    """
     problems = refusals(fetched.format)
     if problems:
         msg = f"not loaded: {'; '.join(problems)}"
@@ -93,7 +98,7 @@ def measure(fetched: Fetched, evaluation: Evaluation, root: Path, *, by: str, no
     dataset = pinned_dataset(evaluation.dataset, root)
     started = now()
     with tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True) as folder:
-        result, isolation = _run(Path(folder), fetched, evaluation, dataset, root)
+        result, isolation = _run(Path(folder), fetched, evaluation, dataset, root, threads)
     finished = now()
     if evaluator_of(evaluation, root) != evaluator:
         msg = "the evaluator's source files changed while it ran"
@@ -182,9 +187,11 @@ def pinned_dataset(dataset: Dataset, root: Path) -> Path:
     return path
 
 
-def _run(folder: Path, fetched: Fetched, evaluation: Evaluation, dataset: Path, root: Path) -> tuple[dict[str, Any], str]:
+def _run(
+    folder: Path, fetched: Fetched, evaluation: Evaluation, dataset: Path, root: Path, threads: int | None
+) -> tuple[dict[str, Any], str]:
     """Run the child and read what it left; the isolation that it really had."""
-    limits = confine.Limits(evaluation.timeout, evaluation.memory)
+    limits = confine.Limits(evaluation.timeout, evaluation.memory, threads=threads)
     task, result = folder / "task.json", folder / "result.json"
     task.write_bytes(
         canonical(

@@ -23,6 +23,7 @@ from promotion.plan import excess, plan
 from promotion.policies import matches
 from promotion.record import Stamp, as_applied, remember
 from promotion.repository import at
+from promotion.registry.interface import Rejected
 from promotion.survey import JOURNAL_TAG, Judgement, Survey, Workspace, judge, survey
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Options:
     dry_run: bool = False
     break_lease: bool = False
     allow_older: bool = False
+    measure: bool = True
+    """Whether model code may be run here; else the evidence at hand decides."""
     lease: float = 300.0
     margin: float = 15.0
 
@@ -78,11 +81,13 @@ class Outcome:
     takes_over: str | None = None
     dry_run: bool = False
     notes: tuple[str, ...] = ()
+    unwritten: tuple[str, ...] = ()
+    """Models that the registry refused to write although they were let through; ``notes`` tells why."""
 
     @property
     def exit_code(self) -> Exit:
         """What the process ends with: whatever was applied, a refused model makes it red."""
-        return exit_of(self.decision)
+        return Exit.ERRORED if self.unwritten else exit_of(self.decision)
 
 
 def reconcile(workspace: Workspace, options: Options) -> Outcome:
@@ -100,7 +105,7 @@ def reconcile(workspace: Workspace, options: Options) -> Outcome:
     _check_order(workspace, found, commit.sha, allow_older=options.allow_older)
     _check_plan(found, options)
     workspace.in_time("the gates were asked")
-    judgement = judge(workspace, found, commit=commit.sha, measure=True)
+    judgement = judge(workspace, found, commit=commit.sha, measure=options.measure)
     return apply(workspace, options, found, judgement, commit)
 
 
@@ -192,20 +197,24 @@ def _broken(found: Survey) -> set[str]:
 
 
 def _write(workspace: Workspace, options: Options, found: Survey, target: Desired, outcome: Outcome, record: Record) -> Outcome:
-    state, entry, observed = found.state, record.entry, found.observed
+    state, observed = found.state, found.observed
     if outcome.written:
         workspace.in_time("the first write")
+        outcome, record = _allowed(workspace, outcome, record)
+        entry = record.entry
         until = workspace.now() + timedelta(seconds=options.lease)
         workspace.report(f"recording the intent: {len(outcome.done)} changes, {len(outcome.written)} writes")
         intent = replace(entry, kind=EntryKind.INTENT, lease_until=until, recorded=state.recorded)
         state = workspace.journal.append(state, intent, evidence=record.evidence)
         deadline = until - timedelta(seconds=options.margin)
         try:
-            outcome = replace(outcome, written=converge(workspace, target, found.applied, outcome.written, deadline))
+            written, failures = converge(workspace, target, found.applied, outcome.written, deadline)
         except PromotionError as error:
             _let_go(workspace, state, intent, unknown=isinstance(error, Unavailable))
             raise
+        outcome, record = _without(replace(outcome, written=written), record, failures)
         observed = workspace.registry.observe(found.desired.models)
+    entry = record.entry
     stamp = Stamp(entry.commit, workspace.now(), workspace.by)
     environments = tuple(environment.name for environment in found.desired.environments)
     memory = remember(found.applied, outcome.done, observed, environments, stamp)
@@ -214,7 +223,36 @@ def _write(workspace: Workspace, options: Options, found: Survey, target: Desire
         state, replace(entry, at=stamp.at), applied=memory, evidence=evidence, holds=holds_with(state, record.holds)
     )
     notes = _tag(workspace, state, {one.change.model for one in outcome.done})
-    return replace(outcome, entry=state.head, signed=state.signed, notes=notes)
+    return replace(outcome, entry=state.head, signed=state.signed, notes=(*outcome.notes, *notes))
+
+
+def _allowed(workspace: Workspace, outcome: Outcome, record: Record) -> tuple[Outcome, Record]:
+    """Leave out the models that this user may not write. Raises Rejected when there is no other: before the intent, and any write."""
+    failures = workspace.registry.rejections(outcome.written)
+    if failures.keys() == {operation.model for operation in outcome.written}:
+        first = next(iter(failures.values()))
+        raise Rejected(f"{first.message}; nothing was written", hint=first.hint)
+    outcome, record = _without(outcome, record, failures)
+    return replace(outcome, written=tuple(one for one in outcome.written if one.model not in failures)), record
+
+
+def _without(outcome: Outcome, record: Record, failures: Mapping[str, Unavailable]) -> tuple[Outcome, Record]:
+    """What is applied and recorded when the registry refuses these models: the others; these stand in the journal as refused."""
+    lost = (one.change for one in outcome.done if one.change.model in failures)
+    refusals = (Refusal(one.model, one.environment, one.after, (failures[one.model].message,)) for one in lost)
+    entry = replace(
+        record.entry,
+        changes=tuple(one for one in record.entry.changes if one.model not in failures),
+        refusals=(*record.entry.refusals, *refusals),
+    )
+    notes = tuple(f"{name}: {error.message} ({error.hint})" for name, error in failures.items())
+    outcome = replace(
+        outcome,
+        done=tuple(one for one in outcome.done if one.change.model not in failures),
+        notes=(*outcome.notes, *notes),
+        unwritten=(*outcome.unwritten, *failures),
+    )
+    return outcome, replace(record, entry=entry, holds=tuple(one for one in record.holds if one.model not in failures))
 
 
 def _let_go(workspace: Workspace, state: State, intent: Entry, *, unknown: bool) -> None:
@@ -229,34 +267,38 @@ def _let_go(workspace: Workspace, state: State, intent: Entry, *, unknown: bool)
 
 def converge(
     workspace: Workspace, target: Desired, applied: Mapping[str, AppliedModel], operations: tuple[Operation, ...], deadline: datetime
-) -> tuple[Operation, ...]:
-    """Write, read back, and write again what is missing; returns every write that was sent.
+) -> tuple[tuple[Operation, ...], Mapping[str, Unavailable]]:
+    """Write, read back, and write again what is missing; gives every write that was sent, and the models that the registry refused.
 
     Raises Conflict at the deadline, Unavailable when after the last round the registry still does not show the target.
     """
+
+    def check() -> None:
+        workspace.in_time("the last write")
+        if workspace.now() >= deadline:
+            raise Conflict("the lease ran out before the last write", hint="run promotion reconcile again: it completes what is missing")
+
+    writer = Writer(workspace.registry, check, workspace.report)
     written: list[Operation] = []
-    failure: Unavailable | None = None
+    failures: Mapping[str, Unavailable] = {}
     models = tuple(dict.fromkeys(operation.model for operation in operations))
     touched = replace(target, bindings=tuple(binding for binding in target.bindings if binding.model in models))
     for _ in range(ROUNDS):
-        for operation in operations:
-            workspace.in_time("the last write")
-            if workspace.now() >= deadline:
-                raise Conflict(
-                    "the lease ran out before the last write", hint="run promotion reconcile again: it completes what is missing"
-                )
-            written.append(operation)
-            try:
-                workspace.registry.apply(operation)
-            except Unavailable as error:
-                failure = error
-                break
-        operations = plan(touched, workspace.registry.observe(models), applied).operations
+        sent = writer.write(operations)
+        written += sent.written
+        failures = {**failures, **sent.failures}
+        # The plan knows stages and aliases alone: a tag that was not acknowledged is set again.
+        tags = (one for one in sent.missing if isinstance(one, SetVersionTag))
+        operations = (*plan(touched, workspace.registry.observe(models), applied).operations, *tags)
+        missing = {operation.model for operation in operations}
+        refused = {name: error for name, error in sent.failures.items() if name in missing and isinstance(error, Rejected)}
         if not operations:
-            return tuple(written)
+            return tuple(written), {}
         workspace.report(f"reading back: {len(operations)} writes are missing, trying again")
-    raise failure or Unavailable(
-        f"somebody else keeps changing {', '.join(models)}: {operations[0]} is still missing",
+    if refused.keys() == missing:
+        return tuple(written), refused
+    raise next((failures[name] for name in sorted(missing - refused.keys()) if name in failures), None) or Unavailable(
+        f"somebody else keeps changing {', '.join(sorted(missing - refused.keys()))}: {operations[0]} is still missing",
         hint="find out who (promotion drift), then run promotion reconcile again",
     )
 

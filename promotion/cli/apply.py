@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from promotion.cli import build
-from promotion.cli.judge import read_agreed
+from promotion.cli.judge import NO_MEASURE, read_agreed
 from promotion.cli.options import Command, Shared, shared
 from promotion.cli.show import show
 from promotion.errors import Exit
@@ -40,16 +41,8 @@ TIMEOUT = click.option(
 @click.option("--allow-older", is_flag=True, help="Apply this commit although it does not descend from the last applied one.")
 @BREAK_LEASE
 @TIMEOUT
-def reconcile(
-    options: Shared,
-    agreed: Path | None,
-    max_changes: int | None,
-    dry_run: bool,  # noqa: FBT001 - click's values
-    lease: float,
-    allow_older: bool,  # noqa: FBT001
-    break_lease: bool,  # noqa: FBT001
-    timeout: float,
-) -> int:
+@NO_MEASURE
+def reconcile(options: Shared, agreed: Path | None, timeout: float, **chosen: Any) -> int:  # noqa: ANN401 - the fields of Options
     """Make the registry match the newest commit: judge, write what differs, read back, record in the journal.
 
     A refused model is left as it was applied last and the others go on; the exit code is then 4 or 5. Running it again changes nothing.
@@ -58,19 +51,8 @@ def reconcile(
     from promotion.reconcile import reconcile as run
 
     workspace = build.workspace(options, timeout)
-    outcome = run(
-        workspace,
-        Options(
-            remote=workspace.journal.remote,
-            branch=options.branch or "main",
-            agreed=read_agreed(agreed),
-            max_changes=max_changes,
-            dry_run=dry_run,
-            break_lease=break_lease,
-            allow_older=allow_older,
-            lease=lease,
-        ),
-    )
+    settings = Options(remote=workspace.journal.remote, branch=options.branch or "main", agreed=read_agreed(agreed), **chosen)
+    outcome = run(workspace, settings)
     show(options, "outcome", outcome)
     return outcome.exit_code
 

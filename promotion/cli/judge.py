@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 BASE = click.option("--base", metavar="REF", help="Only what differs from REF, as a pull request against it would.")
 
+NO_MEASURE = click.option(
+    "--no-measure", "measure", flag_value=False, default=True, help="Run no model code: decide by the evidence at hand alone."
+)
+
 
 @click.command(cls=Command)
 @shared
@@ -76,7 +80,8 @@ def evaluate(options: Shared, version: str) -> int:
 @BASE
 @click.option("--plan", "agreed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Judge exactly this plan, or refuse.")
 @click.option("--model", metavar="NAME", help="Judge the changes of one model only.")
-def gate(options: Shared, base: str | None, agreed: Path | None, model: str | None) -> int:
+@NO_MEASURE
+def gate(options: Shared, base: str | None, agreed: Path | None, model: str | None, measure: bool) -> int:  # noqa: FBT001
     """Evaluate what lacks evidence, then let every rule decide. Exit 4: a gate failed; 5: errored or inconclusive.
 
     In a pull request this is advice to the author; the decision falls when the commit is reconciled.
@@ -94,7 +99,7 @@ def gate(options: Shared, base: str | None, agreed: Path | None, model: str | No
     workspace = build.workspace(options)
     found = survey(workspace, declaration, base=base)
     check_agreed(found.plan, read_agreed(agreed))
-    judgement = judge(workspace, found, commit=repository.resolve("HEAD"), measure=True, model=model, base=base)
+    judgement = judge(workspace, found, commit=repository.resolve("HEAD"), measure=measure, model=model, base=base)
     show(options, "decision", judgement.decision, signed=found.state.signed or found.state.head is None)
     return exit_of(judgement.decision)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promotion.domain import Change, ChangeKind, Decision, ModelVersionRef, Plan
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from promotion.evidence import Evidence
     from promotion.gates.interface import Gate, Lineage
     from promotion.journal import Fault, Hold, Recorded, State
-    from promotion.reconcile import Outcome
+    from promotion.orders import Done, Orders
     from promotion.pin import Pinned
+    from promotion.reconcile import Outcome
     from promotion.repository import Declaration
     from promotion.restore import Restored
     from promotion.start import Started
@@ -81,6 +83,21 @@ def verify(found: Sequence[Verified]) -> str:
     blocks += [f"no longer covered by evidence: {harmless(line)}" for line in stale]
     bad = sum(one.judged.status.blocks for one in found)
     return "\n\n".join([*blocks, f"{_plural(len(found), 'binding')} verified, {bad or 'none'} with a fault"])
+
+
+def fetched(made: Orders, folder: Path) -> str:
+    """What was fetched, and what was not."""
+    lines = [f"fetched   {order}" for order in made.orders] or ["nothing to measure: every evaluation has its evidence"]
+    lines += [f"left out  {reason}" for reason in made.left_out]
+    lines += [f"measure it: promotion measure {folder}"] if made.orders else []
+    return harmless("\n".join(lines))
+
+
+def measured(done: Sequence[Done]) -> str:
+    """What became of each order."""
+    blocks = [reports.evidence([one.evidence]) for one in done if one.evidence is not None]
+    blocks += [f"not measured: {one.order}: {one.failure.message}\n  hint: {one.failure.hint}" for one in done if one.failure is not None]
+    return harmless("\n\n".join(blocks)) or "nothing to measure"
 
 
 def rollback(result: Restored) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,11 +53,18 @@ def registry(files):
 
 
 @pytest.fixture
-def without_unshare(tmp_path, monkeypatch) -> Iterator[None]:
-    """A machine that cannot isolate: no ``unshare`` on the path."""
-    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    confine.isolation_at_hand.cache_clear()
-    yield
+def machine(tmp_path, monkeypatch) -> Iterator[Callable[..., None]]:
+    """A machine that has these tools alone on its path, to isolate with."""
+
+    def having(*tools: str) -> None:
+        folder = tmp_path / "tools"
+        folder.mkdir()
+        for tool in (*tools, "true"):
+            (folder / tool).symlink_to(shutil.which(tool) or pytest.fail(f"{tool} is not installed"))
+        monkeypatch.setenv("PATH", str(folder))
+        confine.isolation_at_hand.cache_clear()
+
+    yield having
     confine.isolation_at_hand.cache_clear()
 
 
@@ -112,7 +119,7 @@ BAD = [
     ("huge", "too large"),
     ("linked", "left no result"),
     ("absent", "AttributeError"),
-    ("edits_itself", "changed while it ran"),
+    ("edits_itself", "Read-only file system|changed while it ran"),
     ("writes_much", "File too large|failed with status"),
 ]
 
@@ -178,8 +185,8 @@ def test_the_network_is_cut_where_evidence_says_so(registry, root):
             assert "network not cut" in measured(registry, root, "connects").isolation
 
 
-@pytest.mark.usefixtures("without_unshare")
-def test_evidence_tells_where_nothing_isolates(registry, root):
+def test_evidence_tells_where_nothing_isolates(registry, root, machine):
+    machine()
     (root / "port").write_text("0")
     assert measured(registry, root).isolation == "own session, clean environment; network not cut"
 
@@ -191,13 +198,29 @@ def _leaves_nothing_behind(registry, root):
     assert not (root / "lived").exists()
 
 
-def test_what_a_child_left_behind_is_killed(registry, root):
+def test_what_a_child_left_behind_is_killed(registry, root, machine):
+    machine("unshare")
     _leaves_nothing_behind(registry, root)
 
 
-@pytest.mark.usefixtures("without_unshare")
-def test_what_a_child_left_behind_is_killed_without_namespaces(registry, root):
+def test_what_a_child_left_behind_is_killed_without_namespaces(registry, root, machine):
+    machine()
     _leaves_nothing_behind(registry, root)
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+@pytest.mark.parametrize("where", ["checkout", "home", "model", "variables"])
+def test_a_child_writes_to_its_own_folder_alone(registry, root, monkeypatch, where):
+    """Not to the policies, the user's files, the model that others measure next, or the files that CI reads variables from."""
+    commands = root.parent / "set_env"
+    commands.write_text("")
+    monkeypatch.setenv("GITHUB_ENV", str(commands))
+    target = {"checkout": str(root / "policy"), "home": str(root.parent / "x"), "model": "", "variables": str(commands)}[where]
+    (root / "target").write_text(target)
+    with pytest.raises(NotMeasured, match="Read-only file system"):
+        measured(registry, root, "writes_elsewhere")
+    assert not (root / "policy").exists()
+    assert commands.read_text() == ""
 
 
 def test_another_digest_than_pinned_is_not_measured(registry, root):

@@ -76,6 +76,10 @@ def leaves_child(model, dataset, settings):
 def edits_itself(model, dataset, settings):
     Path(__file__).write_text(Path(__file__).read_text() + "\n# edited")
     return counts()
+def writes_elsewhere(model, dataset, settings):
+    target = Path(dataset).with_name("target").read_text()
+    Path(target or Path(model) / "MLmodel").write_text("PATH=/evil")
+    return counts()
 def writes_much(model, dataset, settings):
     with open("big", "wb") as file:
         for _ in range(200): file.write(bytes(1 << 24))

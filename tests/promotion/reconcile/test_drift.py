@@ -94,8 +94,8 @@ def test_a_version_that_was_deleted_or_made_anew_is_told(scene: Scene) -> None:
     assert {got for _, _, got in drifts(scene)} == {"the model was deleted"}
 
 
-def replace_file(scene: Scene, version: int) -> None:
+def replace_file(scene: Scene, version: int, name: str = "added.txt", content: bytes = b"others") -> None:
     """What whoever may write the artifact store can do without anybody noticing."""
     location = scene.client.get_model_version_download_uri(scene.name, str(version)).removeprefix("mlflow-artifacts:/").strip("/")
-    where = f"{scene.url}/api/2.0/mlflow-artifacts/artifacts/{location}/added.txt"
-    assert requests.put(where, data=b"others", timeout=30).status_code == 200
+    where = f"{scene.url}/api/2.0/mlflow-artifacts/artifacts/{location}/{name}"
+    assert requests.put(where, data=content, timeout=30).status_code == 200

@@ -1,0 +1,62 @@
+"""fetch and measure: the steps before a decision, where each has its own rights."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from promotion.cli import build
+from promotion.cli.judge import BASE
+from promotion.cli.options import Command, Shared, shared
+from promotion.cli.show import show
+from promotion.errors import Exit
+
+
+@click.command(cls=Command)
+@shared
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@BASE
+@click.option("--model", metavar="NAME", help="Only what one model needs.")
+def fetch(options: Shared, folder: Path, base: str | None, model: str | None) -> int:
+    """Fetch into FOLDER what is to be measured before the plan's promotions can be decided. Runs no model code.
+
+    Needs a credential that reads. Digests and formats are checked; what must not be loaded is not fetched, and the gates will say so.
+    """
+    from promotion.orders import fetch as run
+    from promotion.repository import working
+    from promotion.survey import evaluating, only, survey
+
+    workspace = build.workspace(options)
+    found = survey(workspace, working(workspace.git, workspace.layout), base=base)
+    commit = workspace.git.resolve("HEAD")
+    plan = found.plan if model is None else only(found.plan, model)
+    with evaluating(workspace, found, commit) as sets:
+        made = run(workspace, plan, found.state, sets, folder, commit=commit)
+    show(options, "fetched", made, folder)
+    return Exit.DONE
+
+
+@click.command(cls=Command)
+@shared
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Measure N at once [as many as there are cores].")
+def measure(options: Shared, folder: Path, jobs: int | None) -> int:
+    """Measure what was fetched into FOLDER: runs model code, each in a confined child, and needs no credential.
+
+    Evidence goes to --evidence, or to FOLDER/evidence. It is decided upon by: promotion reconcile --no-measure --evidence FOLDER.
+    Exit 5: something could not be measured; the others were.
+    """
+    from promotion.orders import measure as run
+    from promotion.orders import read
+    from promotion.survey import ordered
+
+    repository = build.git(options)
+    orders = read(folder)
+    with ordered(repository, build.layout(options), orders) as wanted:
+        jobs = jobs or os.cpu_count() or 1
+        out = options.evidence or folder
+        done = tuple(run(folder, wanted, out, jobs=jobs, by=build.by(repository), now=build.now, report=build.report(options)))
+    show(options, "measured", done)
+    return Exit.ERRORED if any(one.failure for one in done) else Exit.DONE

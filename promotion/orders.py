@@ -1,0 +1,189 @@
+"""Fetch, measure, decide as separate steps with separate rights: what is to be measured, in a folder that travels between them.
+
+*Fetch* needs a credential that reads, and runs no model code: it downloads each version that is to be promoted, checks its digest and
+its formats, and writes an order for every evaluation whose evidence is missing. *Measure* needs no credential at all and runs model code,
+each in a confined child. *Decide* is ``gate`` or ``reconcile`` with ``--no-measure``: evidence that another step left is untrusted input,
+read strictly and looked up by what it was measured from.
+
+    FOLDER/orders.json              promotion/orders/v1: the commit, and what is to be measured
+    FOLDER/models/<digest>/         the files of one version
+    FOLDER/evidence/…               what measuring left, where no other folder is given
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from promotion import evaluate, formats
+from promotion.domain import ChangeKind, ModelVersionRef
+from promotion.errors import PromotionError, UsageError
+from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
+from promotion.gates.formats import refusals
+from promotion.policies import Evaluation, Policies
+from promotion.registry.artifacts import digest_folder
+
+if TYPE_CHECKING:
+    from promotion.domain import Plan
+    from promotion.journal import State
+    from promotion.survey import Workspace
+
+SCHEMA = "promotion/orders/v1"
+FILE = "orders.json"
+_MOST_BYTES = 8 << 20
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One evaluation of one version: ``policies`` is the commit whose rules ask for it."""
+
+    model: str
+    version: int
+    digest: str
+    evaluation: str
+    policies: str
+
+    def __str__(self) -> str:
+        return f"{self.model}/{self.version} by {self.evaluation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What is to be measured for a commit. ``left_out`` tells which versions were not fetched, and why: the gates say so again."""
+
+    commit: str
+    orders: tuple[Order, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of one order: its evidence, or why there is none."""
+
+    order: Order
+    evidence: Evidence | None
+    failure: PromotionError | None
+
+
+def fetch(
+    workspace: Workspace, plan: Plan, state: State, sets: Sequence[tuple[str, Policies, Path]], folder: Path, *, commit: str
+) -> Orders:
+    """Fetch what the promotions of a plan need measured into an empty folder, and write the orders.
+
+    ``sets`` are the rules that judge: the commit they are of, the rules, and the folder in which their evaluators lie. Raises UsageError
+    when the folder is not empty; a version that cannot be had is left out.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty", hint="name another folder: what is measured must be what is fetched now")
+    orders: dict[Order, None] = {}
+    left_out: dict[str, None] = {}
+    sources: list[EvidenceSource] = [state, *([FolderEvidence(workspace.evidence)] if workspace.evidence is not None else [])]
+    for change in plan.changes:
+        if change.kind is not ChangeKind.PROMOTE or change.after is None:
+            continue
+        ref = ModelVersionRef(change.model, change.after, change.digest)
+        try:
+            digest = _fetched(workspace, ref, folder)
+            for sha, policies, root in sets:
+                for evaluation in policies.evaluations_for(change.model):
+                    if search(sources, evaluate.evidence_key(digest, evaluation, root)).evidence is None:
+                        orders[Order(ref.name, ref.version, digest, evaluation.name, sha)] = None
+        except PromotionError as error:
+            left_out[f"{ref.name}/{ref.version}: {error.message}"] = None
+    made = Orders(commit, tuple(orders), tuple(left_out))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_text(json.dumps({"schema": SCHEMA, **asdict(made)}, indent=2) + "\n", encoding="utf-8")
+    return made
+
+
+def _fetched(workspace: Workspace, ref: ModelVersionRef, folder: Path) -> str:
+    """Download one version under the name of its digest; returns the digest. Raises for bytes that must not be loaded."""
+    workspace.report(f"fetching {ref.name}/{ref.version}")
+    scratch = folder / "models" / "part"
+    try:
+        fetched = evaluate.fetch(workspace.registry, ref, scratch)
+        if problems := refusals(fetched.format):
+            raise evaluate.NotMeasured(f"not to be loaded: {'; '.join(problems)}")
+        target = scratch.with_name(fetched.artifact.digest)
+        if not target.exists():
+            scratch.rename(target)
+        return fetched.artifact.digest
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+class _File(BaseModel):
+    """What ``orders.json`` holds."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    schema_: Annotated[Literal["promotion/orders/v1"], Field(alias="schema")]
+    commit: str
+    orders: tuple[Order, ...]
+    left_out: tuple[str, ...]
+
+
+def read(folder: Path) -> Orders:
+    """Read the orders of a folder; raises UsageError when there are none, or they are not as ``fetch`` writes them."""
+    try:
+        with (folder / FILE).open("rb") as file:
+            found = _File.model_validate_json(file.read(_MOST_BYTES))
+    except (OSError, ValueError) as error:
+        told = str(error).splitlines()
+        raise UsageError(f"{folder / FILE} cannot be used: {' '.join(told[:3])}", hint="make it with: promotion fetch FOLDER") from error
+    for order in found.orders:
+        if _DIGEST.fullmatch(order.digest) is None:
+            raise UsageError(f"{folder / FILE} cannot be used: {order.digest!r:.80} is no digest", hint="promotion fetch FOLDER")
+    return Orders(found.commit, found.orders, found.left_out)
+
+
+def measure(
+    folder: Path,
+    orders: Sequence[tuple[Order, Evaluation, Path]],
+    out: Path,
+    *,
+    jobs: int,
+    by: str,
+    now: Callable[[], datetime],
+    report: Callable[[str], None],
+) -> Iterator[Done]:
+    """Measure every order, ``jobs`` at a time, and keep the evidence in ``out``; yields each as it is done, in the order given.
+
+    Each order comes with its evaluation and the folder in which its evaluator lies. Cores are shared out among the jobs: two
+    measurements that each start a thread for every core keep each other from working.
+    """
+    threads = max(1, (os.cpu_count() or 1) // max(1, jobs))
+
+    def one(item: tuple[Order, Evaluation, Path]) -> Done:
+        order, evaluation, root = item
+        report(f"measuring {order}")
+        try:
+            files = folder / "models" / order.digest
+            if not files.is_dir():
+                raise UsageError(f"{order.model}/{order.version} was not fetched into {folder}", hint="promotion fetch FOLDER")
+            artifact = digest_folder(files)
+            ref = ModelVersionRef(order.model, order.version, order.digest)
+            if artifact.digest != order.digest:
+                raise evaluate.NotMeasured(
+                    f"the files of {ref.name}/{ref.version} changed since they were fetched", hint="fetch them again"
+                )
+            fetched = evaluate.Fetched(ref, files, artifact, formats.inspect(files))
+            evidence = evaluate.measure(fetched, evaluation, root, by=by, now=now, threads=threads)
+            FolderEvidence(out).put(evidence)
+        except PromotionError as error:
+            return Done(order, None, error)
+        return Done(order, evidence, None)
+
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        yield from pool.map(one, orders)
