@@ -185,6 +185,13 @@ def _annotation(told: Mapping[str, object]) -> Annotation:
     return Annotation(str(told["command"]), str(told["arg"]), places.get("file"), line, column)
 
 
+def handover(folder: Path) -> Path:
+    """The folder through which jobs hand files on where there are no artifacts."""
+    made = folder / "handover"
+    made.mkdir(parents=True, exist_ok=True)
+    return made
+
+
 def git(folder: Path, *arguments: str) -> str:
     """Run git in a folder; returns what it says, without the last line break."""
     done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=60)
@@ -225,7 +232,8 @@ def main() -> int:
         clone = Path(folder) / "clone"
         git(PROJECT, "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(clone))
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        act = Act(clone, Path(folder), path, {n: os.environ[n] for n in names if n in os.environ}, secrets)
+        variables = {n: os.environ[n] for n in names if n in os.environ}
+        act = Act(clone, Path(folder), path, {**variables, "HANDOVER": str(handover(Path(folder)))}, secrets)
         file = Path(folder) / "event.json"
         file.write_text(json.dumps({"act": True, **payload(clone, event)}), encoding="utf-8")
         return subprocess.run(act.command(event, WORKFLOW_OF[event], file), cwd=clone, env=act.environment(), check=False).returncode

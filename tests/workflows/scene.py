@@ -15,7 +15,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from tests.models import FEATURES
-from tests.workflows.act import PROJECT, Act, Run, git, payload
+from tests.workflows.act import PROJECT, Act, Run, git, handover, payload
 
 DECLARATION = """\
 version: 1
@@ -231,4 +231,4 @@ class Scene:
         return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
     def _act(self, variables: dict[str, str], secrets: dict[str, str]) -> Act:
-        return Act(self.clone, self.folder / "act", self.path, variables, secrets)
+        return Act(self.clone, self.folder / "act", self.path, {**variables, "HANDOVER": str(handover(self.folder))}, secrets)

@@ -9,7 +9,10 @@ from tests.workflows.act import git
 from tests.workflows.scene import Scene
 from tests.workflows.test_gate import registry_state
 
-STEPS = ["Set up job", "Check out", "Move to the newest commit of main", "Make the rows that the policies pin", "Reconcile", "Complete job"]
+STEPS = {
+    "fetch": ["Set up job", "Check out", "Move to the newest commit of main", "Fetch", "Complete job"],
+    "apply": ["Set up job", "Check out", "Move to the commit that was fetched for", "Reconcile", "Complete job"],
+}
 
 
 def shown(scene: Scene) -> dict[str, int]:
@@ -52,8 +55,8 @@ def test_a_second_run_of_the_same_commit_writes_nothing(applied: Scene) -> None:
     before, journal = registry_state(applied), applied.journal()
     run = applied.apply()
     assert run.exit_code == 0, run.told()
-    assert run.results() == {"apply": True}
-    assert list(run.jobs["apply"].steps) == STEPS
+    assert run.results() == {"fetch": True, "apply": True}, "what has its evidence is not measured again"
+    assert {name: list(job.steps) for name, job in run.jobs.items()} == STEPS
     assert "nothing to do" in run.summary
     assert registry_state(applied) == before
     assert applied.journal() == journal
@@ -69,6 +72,14 @@ def test_staging_then_production_by_two_merges(applied: Scene) -> None:
     run = applied.apply()
     assert run.exit_code == 0, run.told()
     assert shown(applied) == {"staging": 1, "production": 1}
+
+
+def test_model_code_runs_in_the_job_that_has_no_credential(scene: Scene) -> None:
+    promote(scene, "first", good_staging=1)
+    run = scene.apply()
+    assert run.results() == {"fetch": True, "measure": True, "apply": True}
+    assert "f1" in run.jobs["measure"].steps["Measure"].summary
+    assert "PASSED" in run.jobs["apply"].steps["Reconcile"].summary
 
 
 def test_a_run_of_an_older_commit_applies_the_newest_main(applied: Scene) -> None:
@@ -117,7 +128,8 @@ def test_a_registry_that_is_down_makes_the_job_red_and_records_nothing(applied: 
     promote(applied, "second", good_staging=2)
     journal = applied.journal()
     run = applied.apply(url=f"http://127.0.0.1:{free_port()}")
-    assert run.jobs["apply"].steps["Reconcile"].exit_code == 5
+    assert run.results() == {"fetch": False}
+    assert run.jobs["fetch"].steps["Fetch"].exit_code == 5
     assert applied.journal() == journal
 
 
