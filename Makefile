@@ -24,7 +24,7 @@ ACTIONLINT_VERSION := v1.7.12
 
 STAMP := $(VENV)/.installed-$(WITH)$(if $(TORCH_INDEX),-cpu)
 
-.PHONY: help setup tools demo test lint format bench lock act wheel clean
+.PHONY: help setup tools demo test lint format bench mutants lock act wheel clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -90,6 +90,10 @@ format: setup ## Write the format and the safe fixes
 bench: setup ## The benchmarks, as a table
 	@$(BIN)/python -m tests.benchmarks
 
+mutants: setup ## Faults put into the planner, the decision and the reconciler: which of them no test finds (an hour)
+	@SCENE=memory OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run
+	@$(BIN)/python -m mutmut results
+
 lock: setup ## Newest allowed versions into constraints.txt, with hashes, for every platform
 	@$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --all-extras --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links pyproject.toml --output-file $(LOCK)
@@ -102,5 +106,5 @@ wheel: setup ## The wheel, in dist/
 	@$(BIN)/python -m hatchling build -t wheel
 
 clean: ## Remove everything that can be made again
-	rm -rf $(VENV) dist .grimp_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist .grimp_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

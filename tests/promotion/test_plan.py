@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,6 +36,8 @@ STAGING = Environment("staging", "Staging", "staging")
 PRODUCTION = Environment("production", "Production", "production")
 BOTH = (STAGING, PRODUCTION)
 AT = datetime(2026, 10, 1, tzinfo=UTC)
+SHARE = 10 if os.environ.get("SCENE") == "memory" else 1
+"""Of the examples only a tenth where each mutant sees them (make mutants)."""
 
 
 def version(number: int, stage: str = "None") -> ObservedVersion:
@@ -121,7 +124,7 @@ def remember(wanted: Desired, planned: set[str]) -> dict[str, AppliedModel]:
 
 
 @given(situations())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600 // SHARE, deadline=None)
 def test_applying_a_plan_gives_the_desired_state_and_then_an_empty_plan(
     situation: tuple[Desired, Observed, dict[str, AppliedModel]],
 ) -> None:
@@ -142,7 +145,7 @@ def test_applying_a_plan_gives_the_desired_state_and_then_an_empty_plan(
 
 
 @given(situations())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600 // SHARE, deadline=None)
 def test_never_zero_and_never_two_at_any_write(situation: tuple[Desired, Observed, dict[str, AppliedModel]]) -> None:
     wanted, observed, applied = situation
     made = plan(wanted, observed, applied)
@@ -165,7 +168,7 @@ def test_never_zero_and_never_two_at_any_write(situation: tuple[Desired, Observe
 
 
 @given(situations())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 // SHARE, deadline=None)
 def test_unmanaged_state_is_untouched_and_every_write_serves_a_change(situation: tuple[Desired, Observed, dict[str, AppliedModel]]) -> None:
     wanted, observed, applied = situation
     made = plan(wanted, observed, applied)
@@ -188,7 +191,7 @@ def test_unmanaged_state_is_untouched_and_every_write_serves_a_change(situation:
 
 
 @given(situations(), st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200 // SHARE, deadline=None)
 def test_the_order_of_the_file_and_of_the_answer_does_not_matter(
     situation: tuple[Desired, Observed, dict[str, AppliedModel]], source: random.Random
 ) -> None:
@@ -297,3 +300,30 @@ def test_blast_radius() -> None:
     assert (
         excess(one, desired(declare("m0", "production", None)), Limits(max_changes=1)) == "2 changes, where at most 1 are allowed at once"
     )
+
+
+def test_only_emptying_the_last_environment_counts_double() -> None:
+    canary = Environment("canary", None, "canary")
+    environments = (STAGING, PRODUCTION, canary)
+    observed = Observed("r", {"m": model("m", {1: "Staging", 2: "Production", 3: "None"}, {"canary": 3})})
+    for name, number, size in (("staging", None, 1), ("production", None, 1), ("canary", 1, 1), ("canary", None, 2)):
+        wanted = desired(declare("m", name, number), environments=environments)
+        made = plan(wanted, observed, {})
+        assert excess(made, wanted, Limits(max_changes=size)) is None
+        assert excess(made, wanted, Limits(max_changes=size - 1)) is not None
+
+
+def test_a_share_counts_above_ten_models() -> None:
+    for count, refused in ((10, False), (11, True)):
+        names = [f"m{number}" for number in range(count)]
+        wanted = desired(*(declare(name, "staging", 1) for name in names))
+        made = plan(wanted, Observed("r", {name: model(name, {1: "None"}, {}) for name in names}), {})
+        assert (excess(made, wanted, Limits(max_changes=99, max_share=0.5)) is not None) == refused
+
+
+def test_an_alias_takes_nothing_out_of_a_stage_that_nobody_manages() -> None:
+    canary = Environment("canary", None, "canary")
+    observed = Observed("r", {"m": model("m", {1: "Staging"}, {})})
+    made = plan(desired(declare("m", "canary", 1), environments=(STAGING, canary)), observed, {})
+    assert made.problems == ()
+    assert [type(operation).__name__ for operation in made.operations] == ["SetAlias"]
