@@ -7,22 +7,19 @@ number, or files that changed under it: found only by reading them all again), t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from promotion.digests import compute
 from promotion.domain import AppliedBinding, Change, ChangeKind, Declared, ObservedModel, ObservedVersion, Operation, SetVersionTag, Shown
 from promotion.errors import PromotionError, Unavailable, UsageError
 from promotion.journal import check_free
 from promotion.plan import plan, shown
-from promotion.reconcile import Options, Outcome, apply
+from promotion.reconcile import Options, Outcome, apply, newest
 from promotion.record import kept_tags, restored
 from promotion.repository import Declaration
 from promotion.survey import Survey, Workspace, judge, survey
-
-READERS = 8
-"""How many versions are read at once: reading waits for the network most of the time."""
 
 
 class DriftKind(StrEnum):
@@ -98,11 +95,12 @@ def heal(workspace: Workspace, options: Options, declaration: Declaration) -> Ou
     found = seen.survey
     check_free(found.state, workspace.now(), break_lease=options.break_lease)
     recorded = found.state.recorded
-    if recorded is None:
+    if recorded is None and not found.applied:
         raise UsageError("nothing was ever applied from this repository", hint="promotion reconcile applies what is declared")
     tags = tuple(_restoring(found, drift) for drift in seen.drifts if _restorable(found, drift))
     found = replace(found, plan=replace(found.plan, changes=(*found.plan.changes, *_edited(found, declaration, seen.drifts))))
-    commit = workspace.git.commit(recorded)
+    # What was adopted may drift before any commit was applied.
+    commit = newest(workspace, options) if recorded is None else workspace.git.commit(recorded)
     judgement = judge(workspace, found, commit=commit.sha, measure=False)
     outcome = apply(workspace, options, found, judgement, commit, also=tags)
     written = {one.change.model for one in outcome.done}
@@ -176,12 +174,8 @@ def _metadata(found: Survey, memory: Iterable[tuple[str, str, AppliedBinding]]) 
 
 def _bytes(workspace: Workspace, found: Survey, memory: Iterable[tuple[str, str, AppliedBinding]]) -> Iterator[Drift]:
     bound = list(_versions(found, memory))
-    wanted = sorted({(name, version.version) for name, _, _, version in bound})
-    digests: dict[tuple[str, int], str | PromotionError] = {}
-    with ThreadPoolExecutor(READERS) as pool:
-        for index, (ref, digest) in enumerate(zip(wanted, pool.map(lambda one: _digest(workspace, *one), wanted), strict=True)):
-            workspace.report(f"reading the bytes of {ref[0]}/{ref[1]} ({index + 1} of {len(wanted)})")
-            digests[ref] = digest
+    wanted = {(name, version.version) for name, _, _, version in bound}
+    digests = compute(workspace.registry, wanted, workspace.report)
     for name, environment, binding, version in bound:
         digest = digests[name, version.version]
         expected = f"sha256:{binding.bound.digest}" if binding.bound else "nothing"
@@ -191,13 +185,6 @@ def _bytes(workspace: Workspace, found: Survey, memory: Iterable[tuple[str, str,
         elif binding.bound is not None and digest != binding.bound.digest:
             hint = "the files changed under this version: roll it back, and find out who can write the artifact store"
             yield Drift(DriftKind.BYTES, name, environment, version.version, expected, f"sha256:{digest}", None, hint)
-
-
-def _digest(workspace: Workspace, name: str, version: int) -> str | PromotionError:
-    try:
-        return workspace.registry.artifact(name, version).digest
-    except PromotionError as error:
-        return error
 
 
 def _edited(found: Survey, declaration: Declaration, drifts: Iterable[Drift]) -> Iterator[Change]:

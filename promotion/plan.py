@@ -48,6 +48,7 @@ def plan(desired: Desired, observed: Observed, applied: Mapping[str, AppliedMode
     for name, bindings in sorted(declared.items()):
         model = observed.models.get(name) or ObservedModel(name, {}, {})
         found = _problems(desired.environments, bindings, model, exists=name in observed.models)
+        found = found or _mispinned(bindings, model, applied.get(name))
         if found:
             problems += found
             continue
@@ -236,6 +237,24 @@ def _problems(environments: tuple[Environment, ...], bindings: list[Declared], m
             hint = f"its newest version is {newest}" if newest else "it has no versions yet"
         found.append(Problem(binding.place, message, "no-such-version" if exists else "no-such-model", hint))
     return found or _emptied(environments, bindings, model)
+
+
+def _mispinned(bindings: list[Declared], model: ObservedModel, applied: AppliedModel | None) -> list[Problem]:
+    """Pins that contradict what was applied of the same version: they cannot both be its bytes, and no download is needed to tell."""
+    found = []
+    for binding in bindings:
+        for environment, last in sorted(applied.bindings.items()) if applied and binding.digest else ():
+            bound = last.bound
+            if bound is None or bound.version != binding.version or bound.digest == binding.digest:
+                continue
+            if last.identity != model.versions[bound.version].identity:
+                continue  # made again since: only its bytes tell
+            pin = f"{model.name}/{bound.version} is pinned as sha256:{binding.digest}"
+            message = f"{pin}, but {environment} has it as sha256:{bound.digest}"
+            hint = f"correct the pin (promotion propose {model.name} {binding.environment}={bound.version}, then promotion pin)"
+            found.append(Problem(binding.place, message, "other-bytes", f"{hint}; other bytes are registered as a new version"))
+            break
+    return found
 
 
 def _emptied(environments: tuple[Environment, ...], bindings: list[Declared], model: ObservedModel) -> list[Problem]:

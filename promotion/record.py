@@ -55,7 +55,10 @@ def remember(
 
 
 def as_applied(binding: Declared, applied: Mapping[str, AppliedModel], observed: Observed) -> Declared | None:
-    """The binding as it was applied last; None when it never was, or when the registry lost that version."""
+    """The binding as it was applied last; None when it never was, or when the registry lost that version.
+
+    A version that was made again under the same number is another one: bringing it back by its number would serve what nobody judged.
+    """
     memory = applied.get(binding.model)
     last = memory.bindings.get(binding.environment) if memory else None
     if last is None:
@@ -63,7 +66,8 @@ def as_applied(binding: Declared, applied: Mapping[str, AppliedModel], observed:
     if last.bound is None:
         return replace(binding, version=None, digest=None)
     model = observed.models.get(binding.model)
-    if model is None or last.bound.version not in model.versions:
+    version = model.versions.get(last.bound.version) if model else None
+    if version is None or last.identity not in {None, version.identity}:
         return None
     return replace(binding, version=last.bound.version, digest=None)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from promotion.config.load import Source, load, load_desired
+from promotion.config.load import Source, load, load_desired, load_policies
+from promotion.config.yamlsource import MOST_BYTES
 from promotion.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,8 +50,53 @@ def working_files(git: Git, layout: Layout) -> tuple[Source, ...]:
         path = git.root / name
         if not path.is_file():
             raise _missing(name, f"in {git.root}")
-        found.append(Source(name, path.read_bytes()))
+        found.append(_source(path, name))
     return tuple(found)
+
+
+def present_files(git: Git, layout: Layout) -> tuple[Source, ...]:
+    """The bytes of those declarations that are there in the working tree."""
+    return tuple(_source(git.root / name, name) for name in layout.files if (git.root / name).exists())
+
+
+def policy_files(git: Git, layout: Layout) -> tuple[Source, ...]:
+    """The bytes of the policies in the working tree; empty where there are none."""
+    folder = git.root / layout.policies
+    return tuple(_source(path, f"{layout.policies}/{path.name}") for path in sorted(folder.glob("*.yaml")) if path.is_file())
+
+
+def write(git: Git, files: Mapping[str, bytes]) -> None:
+    """Replace the bytes of files of the working tree (name → bytes), each in one step: a kill leaves the old ones or the new."""
+    for name, content in files.items():
+        path = (git.root / name).resolve()
+        scratch = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            scratch.write_bytes(content)
+            shutil.copymode(path, scratch)
+            scratch.replace(path)
+        except OSError as error:
+            scratch.unlink(missing_ok=True)
+            raise UsageError(
+                f"{name} cannot be written: {error.strerror or error}", hint="check the folder and your rights to it"
+            ) from error
+
+
+def create(git: Git, files: Mapping[str, bytes]) -> None:
+    """Write new files into the working tree (name → bytes). Raises UsageError at one that is there already."""
+    for name, content in files.items():
+        path = git.root / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                file.write(content)
+        except OSError as error:
+            raise UsageError(f"{name} cannot be written: {error.strerror or error}", hint="move it away, and run this again") from error
+
+
+def _source(path: Path, name: str) -> Source:
+    """A file's bytes: of one that is too large, only so many that reading it says so."""
+    with path.open("rb") as file:
+        return Source(name, file.read(MOST_BYTES + 1))
 
 
 def at(git: Git, commit: str, layout: Layout) -> Declaration:
@@ -56,17 +105,20 @@ def at(git: Git, commit: str, layout: Layout) -> Declaration:
 
 
 def desired_at(git: Git, commit: str, layout: Layout) -> Desired | None:
-    """What a commit declares, without its policies; None when it has none of the files yet."""
-    if all(git.read(commit, name) is None for name in layout.files):
-        return None
-    return load_desired(_committed_files(git, commit, layout))
+    """What those of the files declare that a commit has, without its policies; None when it has none of them yet."""
+    files = tuple(Source(name, content) for name, content in git.read_many(commit, layout.files).items() if content is not None)
+    return load_desired(files) if files else None
+
+
+def policies_at(git: Git, commit: str, layout: Layout) -> Policies:
+    """The rules of a commit, whichever declarations it has; raises UsageError when it has none, InvalidFiles when they are wrong."""
+    return load_policies(_committed_policies(git, commit, layout))
 
 
 def _working_policies(git: Git, layout: Layout) -> tuple[Source, ...]:
-    folder = git.root / layout.policies
-    if not folder.is_dir():
+    if not (git.root / layout.policies).is_dir():
         raise _no_policies(layout, f"in {git.root}")
-    return tuple(Source(f"{layout.policies}/{path.name}", path.read_bytes()) for path in sorted(folder.glob("*.yaml")))
+    return policy_files(git, layout)
 
 
 def _committed_policies(git: Git, commit: str, layout: Layout) -> tuple[Source, ...]:

@@ -14,7 +14,7 @@ from promotion import __version__
 from promotion import rollback as returning
 from promotion.config.edit import edit
 from promotion.domain import Bound, ChangeKind, ModelVersionRef, Status
-from promotion.errors import Conflict, UsageError
+from promotion.errors import Conflict, InvalidFiles, UsageError
 from promotion.journal import EntryKind, Hold, RecordedChange, check_free, open_intent
 from promotion.plan import plan
 from promotion.reconcile import Options, Outcome, apply, newest
@@ -23,6 +23,7 @@ from promotion.survey import Survey, Workspace, judge, survey
 
 if TYPE_CHECKING:
     from promotion.domain import Declared
+    from promotion.git import Commit
     from promotion.journal import Journal
 
 
@@ -57,10 +58,15 @@ def rollback(workspace: Workspace, options: Options, name: str, environment: str
     assert memory is not None
     desired = returning.target(found.desired, memory, environment, to)
     aimed = replace(found, declaration=replace(found.declaration, desired=desired), plan=plan(desired, found.observed, found.applied))
+    if aimed.plan.problems:
+        # Nothing could be brought back, so there is nothing to hold and nothing to commit.
+        raise InvalidFiles(aimed.plan.problems)
     # The same bytes under another number: a hold on them would bar what is brought back.
     held = None if before is None or before.digest == to.digest else _hold(workspace, name, environment, before, reason)
-    outcome = _registry_first(workspace, options, aimed, held)
-    if outcome.refused or outcome.dry_run or outcome.entry is None:
+    # What was adopted may be rolled back before any commit was applied.
+    last = commit if found.state.recorded is None else workspace.git.commit(found.state.recorded)
+    outcome = _registry_first(workspace, options, aimed, held, last)
+    if outcome.refused or outcome.unwritten or outcome.dry_run or outcome.entry is None:
         return Restored(name, environment, before, to, outcome, None, None, pushed=False)
     text = returning.message(name, environment, before, to, reason=reason, entry=outcome.entry)
     written = _commit(workspace, declared, to, text)
@@ -83,7 +89,7 @@ def change_hold(journal: Journal, by: str, now: datetime, action: str, version: 
         raise Conflict(
             "a reconcile is under way or was left unfinished", hint="wait for it, or run promotion reconcile, which completes it"
         )
-    if state.recorded is None or ref.digest is None:
+    if state.head is None or ref.digest is None:
         raise UsageError("a hold names a digest of something that was applied", hint="promotion history shows digests")
     same = [one for one in state.holds() if (one.model, one.environment, one.digest) == (ref.name, environment, ref.digest)]
     if action == "release" and not same:
@@ -124,10 +130,8 @@ def _push(workspace: Workspace, options: Options, commit: str, expected: str) ->
     return True
 
 
-def _registry_first(workspace: Workspace, options: Options, found: Survey, held: Hold | None) -> Outcome:
+def _registry_first(workspace: Workspace, options: Options, found: Survey, held: Hold | None, commit: Commit) -> Outcome:
     """Apply the rollback and record it with its hold, under the commit that was applied last."""
-    assert found.state.recorded is not None
-    commit = workspace.git.commit(found.state.recorded)
     judgement = judge(workspace, found, commit=commit.sha, measure=False)
     return apply(workspace, options, found, judgement, commit, holds=() if held is None else (held,))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +17,14 @@ from promotion.domain import Decision, Desired, Observed, Plan
 from promotion.errors import JournalError, Unavailable, UsageError
 from promotion.plan import plan
 from promotion.policies import matches
-from promotion.repository import Declaration, Layout, at, desired_at
+from promotion.repository import Declaration, Layout, desired_at, policies_at
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedModel
     from promotion.git import Git
     from promotion.journal import Journal, State
-    from promotion.policies import Policies
+    from promotion.orders import Order, Orders
+    from promotion.policies import Evaluation, Policies
     from promotion.registry.interface import Registry
 
 JOURNAL_TAG = "promotion.journal"
@@ -80,13 +84,22 @@ def survey(workspace: Workspace, declaration: Declaration, *, base: str | None =
 
     Raises JournalError when the journal does not verify, or is behind what the registry remembers of it.
     """
-    state = workspace.journal.read()
     desired = declaration.desired
     if base is not None:
         desired = since(workspace.git, workspace.layout, base, desired)
-    observed = workspace.registry.observe(desired.models)
-    check_memory(workspace.journal, state, observed)
-    applied = state.applied_all()
+    # Both wait for somebody else most of the time.
+    with ThreadPoolExecutor(1) as pool:
+        observing = pool.submit(workspace.registry.observe, desired.models)
+        state = workspace.journal.read()
+        applied = state.applied_all()
+        observed = observing.result()
+    try:
+        check_memory(workspace.journal, state, observed)
+    except JournalError:
+        # A reconcile may have ended between the two readings: then the journal read now knows what the registry remembers.
+        state = workspace.journal.read()
+        applied = state.applied_all()
+        check_memory(workspace.journal, state, observed)
     made = plan(desired, observed, applied, policies=declaration.policies.digest)
     return Survey(replace(declaration, desired=desired), state, observed, applied, made)
 
@@ -115,7 +128,7 @@ def judge(
     policies = (head,) if before is None else (head, before)
     changed = None if base is None else touched(workspace, head, base)
     collector = replace(collector_of(workspace, found, commit, policies), measure=measure, touched=changed)
-    facts = {(change.model, change.environment): collector.collect(change) for change in made.changes}
+    facts = collector.collect_all(made.changes)
     return Judgement(decide(made, head, before, facts), collector.statements)
 
 
@@ -131,12 +144,40 @@ def collector_of(workspace: Workspace, found: Survey, commit: str, policies: tup
         policies=policies,
         sources=(found.state,),
         folder=workspace.evidence,
-        in_history=lambda sha: in_history(workspace.git, sha, commit),
+        in_history=cache(lambda sha: in_history(workspace.git, sha, commit)),
         now=workspace.now(),
         by=workspace.by,
         measure=False,
         report=workspace.report,
     )
+
+
+@contextmanager
+def evaluating(workspace: Workspace, found: Survey, commit: str) -> Iterator[tuple[tuple[str, Policies, Path], ...]]:
+    """The sets of rules that judge a commit: the commit they are of, the rules, and the folder in which their evaluators lie."""
+    head, before = found.declaration.policies, _policies_before(workspace, found, commit)
+    own = (commit, head, workspace.git.root)
+    recorded = found.state.recorded
+    yield (own,) if before is None or recorded is None else (own, (recorded, before, workspace.git.root))
+
+
+@contextmanager
+def ordered(git: Git, layout: Layout, orders: Orders) -> Iterator[tuple[tuple[Order, Evaluation, Path], ...]]:
+    """Each order with its evaluation, and the folder in which its evaluator lies.
+
+    Raises UsageError when this checkout is not the commit that was fetched for, or has no such evaluation.
+    """
+    head = git.resolve("HEAD")
+    if head != orders.commit:
+        raise UsageError(f"this checkout is at {head[:12]}, but {orders.commit[:12]} was fetched for", hint=f"git checkout {orders.commit}")
+    rules = {sha: policies_at(git, sha, layout) for sha in {order.policies for order in orders.orders}}
+    found = []
+    for order in orders.orders:
+        evaluation = next((one for one in rules[order.policies].evaluations_for(order.model) if one.name == order.evaluation), None)
+        if evaluation is None:
+            raise UsageError(f"commit {order.policies[:12]} has no evaluation {order.evaluation!r} for {order.model!r}", hint="fetch again")
+        found.append((order, evaluation, git.root))
+    yield tuple(found)
 
 
 def unchanged(git: Git, layout: Layout, base: str, desired: Desired) -> bool:
@@ -204,5 +245,5 @@ def _policies_before(workspace: Workspace, found: Survey, commit: str) -> Polici
     recorded = found.state.recorded
     if recorded is None or recorded == commit or not workspace.git.contains(recorded):
         return None
-    before = at(workspace.git, recorded, workspace.layout).policies
+    before = policies_at(workspace.git, recorded, workspace.layout)
     return None if before.digest == found.declaration.policies.digest else before

@@ -18,17 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
+    "init": ("start", "Begin: write the files from what a registry shows, and adopt it."),
     "validate": ("files", "Check the files alone: every problem at once."),
     "plan": ("judge", "Show what reconcile would change, and why."),
     "evaluate": ("judge", "Measure one version on pinned data; keep and print the evidence."),
+    "fetch": ("steps", "Fetch what is to be measured: reads the registry, runs no model code."),
+    "measure": ("steps", "Measure what was fetched: runs model code, needs no credential."),
     "gate": ("judge", "Evaluate what lacks evidence, then let the rules decide."),
     "reconcile": ("apply", "Make the registry match the newest commit, and record it."),
+    "verify": ("judge", "Measure anew what is bound now, in a fresh process."),
     "rollback": ("apply", "Bring back the version before: registry first, then the commit."),
     "status": ("look", "What is declared, applied and shown, model by model."),
     "drift": ("look", "What the registry shows that git does not say."),
     "history": ("look", "Who changed what, when, why and on which evidence."),
     "lineage": ("look", "Walk from a version back to its run, commit and data."),
     "propose": ("files", "Declare a version by changing only its bytes in the file."),
+    "pin": ("start", "Pin declared versions to the digest of their bytes."),
     "hold": ("apply", "List and release holds that rollbacks placed."),
     "gates": ("files", "List and explain the gates."),
     "journal": ("look", "Verify the journal's signatures and chain."),

@@ -64,11 +64,12 @@ def journal(repository: Git, shared: Shared) -> Journal:
     )
 
 
-def registry(shared: Shared) -> Registry:
-    """The registry that the options or MLflow's own variables name."""
+def registry(shared: Shared, until: datetime | None = None) -> Registry:
+    """The registry that the options or MLflow's own variables name; it is not waited for beyond ``until``."""
     from promotion.registry.connect import connect
 
-    return connect(shared.tracking_uri, shared.registry_uri)
+    left = (lambda: None) if until is None else (lambda: (until - now()).total_seconds())
+    return connect(shared.tracking_uri, shared.registry_uri, left=left)
 
 
 def workspace(shared: Shared, timeout: float | None = None) -> Workspace:
@@ -76,16 +77,17 @@ def workspace(shared: Shared, timeout: float | None = None) -> Workspace:
     from promotion.survey import Workspace
 
     repository = git(shared)
+    until = None if timeout is None else now() + timedelta(seconds=timeout)
     return Workspace(
         git=repository,
         layout=layout(shared),
-        registry=registry(shared),
+        registry=registry(shared, until),
         journal=journal(repository, shared),
         evidence=shared.evidence,
         by=by(repository),
         now=now,
         report=report(shared),
-        until=None if timeout is None else now() + timedelta(seconds=timeout),
+        until=until,
     )
 
 

@@ -29,21 +29,19 @@ def validate(options: Shared) -> int:
 @click.argument("bindings", metavar="ENVIRONMENT=VERSION...", nargs=-1, required=True)
 def propose(options: Shared, name: str, bindings: tuple[str, ...]) -> int:
     """Declare versions by changing only their bytes in the file; commit it and open a pull request."""
-    from promotion.config.edit import edit
-    from promotion.config.load import Source
-    from promotion.repository import working_files
+    from promotion.config.edit import edits
+    from promotion.repository import working_files, write
 
     repository = build.git(options)
-    files = working_files(repository, build.layout(options))
-    source = next((one for one in files if _declares(one, name)), files[0])
-    content = source.content
+    uses = {}
     for binding in bindings:
         environment, equals, version = binding.partition("=")
         if not equals or not version:
             raise UsageError(f"{binding!r} is not ENVIRONMENT=VERSION", hint=f"for example: promotion propose {name} staging=4")
-        content = edit(Source(source.name, content), name, environment, version)
-    (repository.root / source.name).write_bytes(content)
-    show(options, "nothing", f"{source.name}: {name} {' '.join(bindings)}")
+        uses[name, environment] = version
+    changed = edits(working_files(repository, build.layout(options)), uses)
+    write(repository, changed)
+    show(options, "nothing", f"{', '.join(changed)}: {name} {' '.join(bindings)}")
     return Exit.DONE
 
 
@@ -71,9 +69,3 @@ def schema(options: Shared, kind: str) -> int:  # noqa: ARG001 - a schema is alw
 
     click.echo(json.dumps(json_schema(kind), indent=2))
     return Exit.DONE
-
-
-def _declares(source: object, name: str) -> bool:
-    from promotion.config.load import Source, load_desired
-
-    return isinstance(source, Source) and name in load_desired([source]).models

@@ -30,18 +30,27 @@ def status(options: Shared) -> int:
 @click.command(cls=Command)
 @shared
 @click.option("--heal", is_flag=True, help="Restore what was applied last: stages, aliases and tags.")
+@click.option("--adopt", is_flag=True, help="Take what the registry shows as it is: write the file, and journal it as adopted.")
 @click.option("--bytes", "read", is_flag=True, help="Read all artifacts again and compare their digests with the journal's.")
-def drift(options: Shared, heal: bool, read: bool) -> int:  # noqa: FBT001 - click's values
+def drift(options: Shared, heal: bool, adopt: bool, read: bool) -> int:  # noqa: FBT001 - click's values
     """What the registry shows that differs from what was applied last: pointers, metadata, with --bytes the artifacts as well.
 
-    Exit 3 when something differs, 5 when something could not be read.
+    Exit 3 when something differs, 4 when --adopt could not take all of it, 5 when something could not be read.
     """
     from promotion.drift import heal as restore
     from promotion.drift import look
     from promotion.reconcile import Options
     from promotion.repository import working
 
+    if heal and adopt:
+        raise UsageError("--heal and --adopt are opposites", hint="--heal restores what was applied, --adopt takes what is shown")
     workspace = build.workspace(options)
+    if adopt:
+        from promotion.taking import take
+
+        result = take(workspace, Options(remote=workspace.journal.remote, branch=options.branch or "main"))
+        show(options, "taken", result)
+        return result.exit_code
     declaration = working(workspace.git, workspace.layout)
     if heal:
         outcome = restore(workspace, Options(remote=workspace.journal.remote, branch=options.branch or "main"), declaration)
@@ -118,7 +127,9 @@ def journal(options: Shared, action: str) -> int:  # noqa: ARG001 - the one acti
     faults = branch.verify()
     # A journal that does not verify cannot be read either: its faults are told instead.
     state = branch.read(fetch=False) if not faults else State(repository)
-    show(options, "verified", state, faults, entries=sum(1 for _ in repository.first_parents(state.head)) if state.head else 0)
+    entries = len(repository.first_parents(state.head)) if state.head else 0
+    signed = len(repository.signed(state.head)) if state.head else 0
+    show(options, "verified", state, faults, entries=entries, unsigned=entries - signed)
     return Exit.CONFLICT if faults else Exit.DONE
 
 

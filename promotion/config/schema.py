@@ -6,6 +6,7 @@ What no schema can say (names that other files declare, lines that stand too clo
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -67,6 +68,24 @@ def _alias(name: str) -> str:
     return name
 
 
+def check_model_name(name: str) -> str | None:
+    """Why a file cannot declare a model of this name; None where it can."""
+    return _refusal(_model_name, name)
+
+
+def check_alias(alias: str) -> str | None:
+    """Why an environment cannot have this alias; None where it can."""
+    return _refusal(_alias, alias)
+
+
+def _refusal(check: Callable[[str], str], text: str) -> str | None:
+    try:
+        check(text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def _inside(path: str) -> str:
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
@@ -122,6 +141,9 @@ _USE_SCHEMA = {
     "description": "A version number, N@sha256:DIGEST to pin its bytes, or none for explicitly nothing.",
 }
 
+_MODEL_SCHEMA = r"^(?!\.{1,2}$)[^\s/:@'\"`\\\u0000-\u001f\u007f]{1,256}$"
+_ALIAS_SCHEMA = rf"^(?!(?:[lL][aA][tT][eE][sS][tT]|[vV][0-9]+)$){_ALIAS.pattern}$"
+
 _SECONDS_SCHEMA = {
     "anyOf": [
         {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
@@ -136,7 +158,7 @@ _BYTES_SCHEMA = {
 }
 
 EnvironmentName = Annotated[str, AfterValidator(_environment_name), Field(json_schema_extra={"pattern": f"^{_ENVIRONMENT.pattern}$"})]
-ModelName = Annotated[str, AfterValidator(_model_name)]
+ModelName = Annotated[str, AfterValidator(_model_name), Field(json_schema_extra={"pattern": _MODEL_SCHEMA})]
 InsidePath = Annotated[str, AfterValidator(_inside)]
 Patterns = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], Field(strict=False, min_length=1)]
 
@@ -157,7 +179,7 @@ class EnvironmentEntry(_Strict):
     """How an environment shows in the registry: a stage, an alias, or both."""
 
     stage: Literal["Staging", "Production"] | None = None
-    alias: Annotated[str, AfterValidator(_alias)] | None = None
+    alias: Annotated[str, AfterValidator(_alias), Field(json_schema_extra={"pattern": _ALIAS_SCHEMA})] | None = None
 
 
 class LimitsEntry(_Strict):
@@ -232,6 +254,7 @@ def json_schema(kind: str) -> dict[str, Any]:
     schema = FORMATS[kind].model_json_schema()
     if kind == "policy":
         _add_gates(schema)
+    _close(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
@@ -262,6 +285,18 @@ def _bare(annotation: Any) -> Any:  # noqa: ANN401
     if type(None) in get_args(annotation) and len(rest) == 1:
         return _bare(rest[0])
     return annotation
+
+
+def _close(part: Any) -> None:  # noqa: ANN401 - any part of a schema
+    """Refuse keys that fit no pattern, in every part of a schema: without it they would be anything."""
+    if isinstance(part, dict):
+        if "patternProperties" in part:
+            part.setdefault("additionalProperties", False)
+        for inner in part.values():
+            _close(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            _close(inner)
 
 
 def _add_gates(schema: dict[str, Any]) -> None:

@@ -69,7 +69,7 @@ def _decoded(source: Source) -> Document:
     content = source.content
     if len(content) > MOST_BYTES:
         document = Document(source.name, "")
-        document.report_at(0, 0, f"the file has {len(content):,} bytes, more than {MOST_BYTES:,}", "too-large", _SPLIT)
+        document.report_at(0, 0, f"the file has more than {MOST_BYTES:,} bytes", "too-large", _SPLIT)
         return document
     bom = content.startswith(codecs.BOM_UTF8)
     try:

@@ -100,6 +100,20 @@ class History(Objects):
             raise UsageError(f"{', '.join(paths)} could not be committed: {answer.reason if answer.err else answer.text.splitlines()[-1]}")
         return self.resolve("HEAD")
 
+    def has_commits(self) -> bool:
+        """Whether HEAD is a commit: False in a repository that was just made."""
+        return self.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", good=(0, 1, 128)).code == 0
+
+    def first_commit(self, message: str, at: datetime) -> str:
+        """Begin the history of HEAD's branch by an empty commit; index and working tree stay as they are.
+
+        Raises UsageError when there is a commit already.
+        """
+        sha = self.commit_tree(self.make_tree(None, {}), (), message, who=Identity.parse(self.user()), at=at)
+        if not self.update_ref("HEAD", sha, None):
+            raise UsageError("this repository has commits already")
+        return sha
+
     def user(self) -> str:
         """Who works here, as ``Name <mail>``; without a configured identity the name of the system's user."""
         return self._identity() or str(Identity.parse(getpass.getuser()))

@@ -57,9 +57,13 @@ def held(entry: Entry) -> Conflict:
             hint="wait for it; if you know that it is dead, run this again with --break-lease",
         )
     return Conflict(
-        f"somebody was faster: {entry.by} recorded the {entry.kind} of commit {entry.commit[:12]} at {_time(entry.at)}",
+        f"somebody was faster: {entry.by} recorded the {_noun(entry.kind)} of commit {entry.commit[:12]} at {_time(entry.at)}",
         hint="run this again: it starts from what is recorded now",
     )
+
+
+def _noun(kind: EntryKind) -> str:
+    return "adoption" if kind is EntryKind.ADOPTED else kind.value
 
 
 def _time(at: datetime) -> str:

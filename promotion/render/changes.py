@@ -8,7 +8,7 @@ from textwrap import wrap
 from unicodedata import east_asian_width
 
 from promotion.domain import Change, ChangeKind, Judged, Operation, Status, Verdict
-from promotion.render.style import Paint, bold, dim, green, harmless, red, yellow
+from promotion.render.style import Paint, alarm, bold, dim, green, harmless, red, yellow
 
 COLOURS: Mapping[Status, Paint] = {
     Status.PASSED: green,
@@ -24,14 +24,14 @@ _LABEL = max(len(status) for status in Status)
 
 
 def lines(changes: Sequence[Change]) -> list[str]:
-    """One line for each change, with its place; red where it empties an environment."""
+    """One line for each change, with its place; bold and red where it empties an environment."""
     rows = [_cells(change) for change in changes]
     widths = [max(map(_wide, column)) for column in zip(*rows, strict=True)]
     found = []
     for change, (*left, before, after) in zip(changes, rows, strict=True):
         cells = [_left(cell, width) for cell, width in zip(left, widths, strict=False)]
         cells.append(f"{_right(before, widths[3])} → {_left(after, widths[4])}")
-        paint, emptied = (red, "  EMPTIES IT") if change.after is None else (bold, "")
+        paint, emptied = (alarm, "  EMPTIES IT") if change.after is None else (bold, "")
         found.append(f"{paint('  '.join(cells) + emptied)}   {dim(harmless(change.place))}")
     return found
 

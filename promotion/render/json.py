@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as standard
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promotion.agreement import Agreed
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from promotion.evidence import Evidence
     from promotion.gates.interface import Gate, Lineage
     from promotion.journal import Fault, Hold, Recorded, State
-    from promotion.reconcile import Outcome
+    from promotion.orders import Done, Orders
     from promotion.pin import Pinned
+    from promotion.reconcile import Outcome
     from promotion.repository import Declaration
     from promotion.restore import Restored
     from promotion.start import Started
@@ -99,7 +101,20 @@ def verify(found: Sequence[Verified]) -> str:
 
 def started(result: Started) -> str:
     """What ``init`` found, wrote and journaled; files as text."""
-    names = ("registry", "file", "environments", "declared", "adopted", "unclear", "left_out", "idle", "entry", "signed", "dry_run", "notes")
+    names = (
+        "registry",
+        "file",
+        "environments",
+        "declared",
+        "adopted",
+        "unclear",
+        "left_out",
+        "idle",
+        "entry",
+        "signed",
+        "dry_run",
+        "notes",
+    )
     files = {name: content.decode() for name, content in result.files.items()}
     return document("promotion/init/v1", {"files": files, **{name: getattr(result, name) for name in names}})
 
@@ -113,6 +128,25 @@ def taken(result: Taken) -> str:
     """What ``drift --adopt`` took as it is."""
     names = ("adopted", "tags", "refused", "diffs", "entry", "signed", "notes")
     return document("promotion/adoption/v1", {name: getattr(result, name) for name in names})
+
+
+def fetched(made: Orders, folder: Path) -> str:
+    """What was fetched, and what was not."""
+    return document("promotion/orders/v1", {"commit": made.commit, "orders": made.orders, "left_out": made.left_out, "folder": folder})
+
+
+def measured(done: Sequence[Done]) -> str:
+    """What became of each order."""
+    found = [
+        {
+            "order": one.order,
+            "evidence": None if one.evidence is None else one.evidence.digest,
+            "figures": None if one.evidence is None else one.evidence.figures,
+            "failure": None if one.failure is None else one.failure.message,
+        }
+        for one in done
+    ]
+    return document("promotion/measured/v1", {"measured": found})
 
 
 def drift(found: Drifted) -> str:
@@ -143,9 +177,10 @@ def lineage(ref: ModelVersionRef, chain: Lineage) -> str:
     return document("promotion/lineage/v1", {"version": str(ref), **links, "breaks": chain.breaks})
 
 
-def verified(state: State, faults: Sequence[Fault], *, entries: int) -> str:
+def verified(state: State, faults: Sequence[Fault], *, entries: int, unsigned: int = 0) -> str:
     """What verifying the journal found."""
-    return document("promotion/verification/v1", {"head": state.head, "signed": state.signed, "entries": entries, "faults": faults})
+    found = {"head": state.head, "signed": state.signed, "entries": entries, "unsigned": unsigned, "faults": faults}
+    return document("promotion/verification/v1", found)
 
 
 def holds(found: Sequence[Hold]) -> str:

@@ -101,7 +101,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - a view of the same name
 
 
 def _what(change: Change) -> str:
-    emptied = " **empties it**" if change.after is None else ""
+    emptied = " ⚠️ **empties it**" if change.after is None else ""
     return f"**{change.kind}** {escape(change.model)} {escape(change.environment)}{emptied}"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from promotion.domain import ChangeKind
 from promotion.render.table import table
 
 if TYPE_CHECKING:
@@ -149,11 +150,14 @@ def lineage(name: str, chain: Lineage) -> str:
     return "\n".join(lines)
 
 
-def verified(state: State, faults: Sequence[Fault], *, entries: int) -> str:
-    """What verifying the journal found."""
+def verified(state: State, faults: Sequence[Fault], *, entries: int, unsigned: int = 0) -> str:
+    """What verifying the journal found; ``unsigned`` entries stand before anybody was named who may sign."""
     if faults:
         return "\n".join([str(fault) for fault in faults] + [f"{count(len(faults), 'fault')} in {count(entries, 'entry')}"])
-    kept = "every one is signed by an allowed signer" if state.signed else "UNSIGNED"
+    kept = "UNSIGNED"
+    if state.signed:
+        kept = f"the first {unsigned} UNSIGNED, " if unsigned else ""
+        kept += "every later one is signed by an allowed signer" if unsigned else "every one is signed by an allowed signer"
     return f"{count(entries, 'entry')}, {kept}; head {(state.head or 'none')[:12]}"
 
 
@@ -219,6 +223,8 @@ def _entry(recorded: Recorded, signer: str | None) -> str:
 
 def _change(change: RecordedChange) -> str:
     what = f"{change.kind:<8} {change.model} {change.environment} {bound(change.before)} → {bound(change.after)}"
+    if change.kind is ChangeKind.ADOPT:
+        return f"{what}  not judged"
     evidence = f"  evidence {', '.join(one[:12] for one in change.evidence)}" if change.evidence else ""
     return f"{what}  {change.status}{evidence}"
 

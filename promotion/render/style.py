@@ -11,7 +11,7 @@ def _paint(code: str) -> Paint:
     return lambda text: f"\x1b[{code}m{text}\x1b[0m"
 
 
-bold, red, green, yellow, dim = (_paint(code) for code in ("1", "31", "32", "33", "2"))
+bold, red, green, yellow, dim, alarm = (_paint(code) for code in ("1", "31", "32", "33", "2", "1;31"))
 
 
 def harmless(text: object) -> str:

@@ -151,9 +151,9 @@ def lineage(ref: ModelVersionRef, chain: Lineage) -> str:
     return harmless(reports.lineage(str(ref), chain))
 
 
-def verified(state: State, faults: Sequence[Fault], *, entries: int) -> str:
+def verified(state: State, faults: Sequence[Fault], *, entries: int, unsigned: int = 0) -> str:
     """What verifying the journal found."""
-    return harmless(reports.verified(state, faults, entries=entries))
+    return harmless(reports.verified(state, faults, entries=entries, unsigned=unsigned))
 
 
 def holds(found: Sequence[Hold]) -> str:

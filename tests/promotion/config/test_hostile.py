@@ -59,6 +59,69 @@ def test_a_hostile_file_is_refused_soon(content: bytes, rule: str) -> None:
     assert len(caught.value.problems) <= 3 * (MOST_OF_A_KIND + 1)
 
 
+MODEL = b"version: 1\nmodels:\n  churn-eu:\n    staging:\n      use: 4\n"
+SLIPS = {
+    "a byte order mark": (codecs.BOM_UTF8 + MODEL, None),
+    "CRLF": (MODEL.replace(b"\n", b"\r\n"), None),
+    "both": (codecs.BOM_UTF8 + MODEL.replace(b"\n", b"\r\n"), None),
+    "no end of line": (MODEL.rstrip(b"\n"), None),
+    "1.0": (MODEL.replace(b"4", b"1.0"), "5:12 1.0 is not a whole number in plain digits | write the version as a plain number: use: 1"),
+    "010": (
+        MODEL.replace(b"4", b"010"),
+        "5:12 010 is 8 (octal) in YAML 1.1 and 10 in YAML 1.2 | write the version as a plain number: use: 10",
+    ),
+    "an alias": (
+        MODEL.replace(b"4", b"*v"),
+        "5:12 aliases (*v) are not used here | write the value out: a reviewer must see what is declared",
+    ),
+    "an anchor": (MODEL.replace(b"4", b"&v 4"), "5:12 anchors (&v) are not used here | write the value out where it is needed"),
+    "a tab": (MODEL.replace(b"      use", b"\tuse"), "5:1 a tab: YAML indents and separates with spaces | replace it by spaces"),
+    "a key": (MODEL.replace(b"use", b"usse"), "5:7 unknown key 'usse' | did you mean 'use'?"),
+    "a key at the top": (MODEL.replace(b"models", b"model"), "2:1 unknown key 'model' | did you mean 'models'?"),
+    "an environment": (MODEL.replace(b"staging", b"stagging"), "4:5 there is no environment 'stagging' | did you mean 'staging'?"),
+    "a key twice": (MODEL + b"  churn-eu: {}\n", "6:3 'churn-eu' stands twice in this mapping, first in line 3 | delete one of the two"),
+    "a conflict": (
+        b"version: 1\nmodels:\n<<<<<<< ours\n",
+        (
+            "3:1 a merge conflict was left here: <<<<<<< ours | keep what is meant, delete the lines <<<<<<<, ======= and >>>>>>>, "
+            "and commit the result"
+        ),
+    ),
+    "Latin-1": (MODEL.replace(b"churn", b"ch\xfcrn"), "3:5 byte 0xfc is not UTF-8 | save the file as UTF-8"),
+    "NUL": (MODEL.replace(b"churn", b"ch\0rn"), "3:5 the character U+0000 must not stand in this file | delete it"),
+}
+
+
+@pytest.mark.parametrize(("content", "told"), SLIPS.values(), ids=SLIPS)
+def test_a_slip_is_told_at_its_place_or_does_no_harm(content: bytes, told: str | None) -> None:
+    if told is None:
+        assert [(one.model, one.version, str(one.place)) for one in load_desired([Source("e.yaml", content)]).bindings] == [
+            ("churn-eu", 4, "e.yaml:5:12")
+        ]
+        return
+    with pytest.raises(InvalidFiles) as caught:
+        load_desired([Source("e.yaml", content)])
+    lines = [f"{one.place.line}:{one.place.column} {one.message} | {one.hint}" for one in caught.value.problems]
+    assert told in lines
+
+
+@pytest.mark.parametrize(
+    "name", ["yes", "no", "on", "off", "y", "N", "True", "null", "~", "12", "1.0", "010", "1_000", "0x1F", ".nan", "2:30"]
+)
+@pytest.mark.parametrize(
+    "where", ["  {}:\n    staging:\n      use: 1\n", "  churn-eu:\n    {}:\n      use: 1\n"], ids=["model", "environment"]
+)
+def test_a_name_that_readers_take_for_something_else_is_refused_until_it_is_quoted(name: str, where: str) -> None:
+    with pytest.raises(InvalidFiles) as caught:
+        load_desired([Source("e.yaml", f"version: 1\nmodels:\n{where.format(name)}".encode())])
+    problem = next(one for one in caught.value.problems if one.rule == "ambiguous-name")
+    assert problem.message.startswith(f"the name {name!r} is ")
+    assert problem.hint == f'write it in quotes: "{name}"'
+    if where.startswith("  {}") and ":" not in name:
+        quoted = where.format(f'"{name}"')
+        assert load_desired([Source("e.yaml", f"version: 1\nmodels:\n{quoted}".encode())]).models == (name,)
+
+
 @given(
     content=st.one_of(
         st.binary(max_size=300),

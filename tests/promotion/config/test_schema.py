@@ -9,7 +9,10 @@ import jsonschema  # type: ignore[import-untyped] # check-jsonschema brings it
 import pytest
 import yaml
 
-from promotion.config.schema import json_schema
+from promotion.config import declarations, rules, yamlsource
+from promotion.config.document import Source, plain
+from promotion.config.scalars import Odd
+from promotion.config.schema import check_alias, check_model_name, json_schema
 from promotion.gates import BUILT_IN, GATES
 
 ROOT = Path(__file__).parents[3]
@@ -69,3 +72,84 @@ def test_every_gate_that_a_policy_may_name_is_known() -> None:
 def test_there_is_no_other_kind() -> None:
     with pytest.raises(KeyError):
         json_schema("waivers")
+
+
+BEYOND_A_SCHEMA = frozenset(
+    {
+        "ambiguous",  # a number that YAML's versions read differently is text or a number to a schema
+        "ambiguous-name",
+        "duplicate-key",
+        "layout",
+        "tab",
+        "unknown-environment",  # the names may stand in another file
+    }
+)
+WHOLE = {"version-fraction", "version-exponent"}
+"""To a schema 4.0 is a whole number."""
+
+
+def as_values(node: Any) -> Any:
+    """What an editor's reader sees of a tree."""
+    if isinstance(node, Odd):
+        return node.text
+    if isinstance(node, list):
+        return [as_values(one) for one in node]
+    return {key: as_values(one) for key, one in node.items()} if isinstance(node, dict) else node
+
+
+def kind_of(file: Path, values: Any) -> str:
+    if not file.name.startswith(("rules", "evaluations")):
+        return "environments"
+    return "evaluations" if isinstance(values, dict) and "evaluations" in values else "policy"
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*valid/*.yaml")), ids=lambda file: f"{file.parent.name} {file.stem}")
+def test_the_schema_and_the_loader_agree_on_every_example(file: Path) -> None:
+    """Whatever the loader finds wrong with the form of a readable file, the schema refuses as well; and nothing else."""
+    source = Source(file.name, file.read_bytes())
+    root = yamlsource.read(source).root
+    if root is None:
+        assert file.parent.name == "invalid"
+        return
+    values = as_values(plain(root))
+    kind = kind_of(file, values)
+    read = declarations.read([source]) if kind == "environments" else rules.read([source])
+    structural = {problem.rule for document in read.documents for problem in document.all_problems()} - BEYOND_A_SCHEMA
+    assert bool(check(kind, values)) == bool(structural and file.stem not in WHOLE)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a",
+        "on",
+        "模型-検知",
+        "a.b",
+        "...",
+        "x" * 256,
+        "a b",
+        "a/b",
+        "a:b",
+        "it's",
+        'q"q',
+        "b`b",
+        "b\\b",
+        "a@b",
+        ".",
+        "..",
+        "",
+        "x" * 257,
+        "a\tb",
+        "a\x00b",
+        "a\x7fb",
+    ],
+)
+def test_names_of_models_are_the_same_to_both(name: str) -> None:
+    values = {"version": 1, "models": {name: {"staging": {"use": 1}}}}
+    assert bool(check("environments", values)) == (check_model_name(name) is not None)
+
+
+@pytest.mark.parametrize("alias", ["champion", "v", "v1a", "A_b-9", "latest", "LATEST", "v12", "V1", "a b", "a.b", "", "x" * 256])
+def test_aliases_are_the_same_to_both(alias: str) -> None:
+    values = {"version": 1, "environments": {"live": {"alias": alias}}, "models": {}}
+    assert bool(check("environments", values)) == (check_alias(alias) is not None)

@@ -36,7 +36,8 @@ from promotion.render.problem import render_error, render_problem
 
 DIGEST = "9f2c4be1a0d7c35e8f6b1a2d3c4e5f60718293a4b5c6d7e8f9a0b1c2d3e4f506"
 MODEL = "moe-cybersecurity-cicids"
-RED = "\x1b[31m"
+ALARM = "\x1b[1;31m"
+"""Bold and red."""
 
 
 def change(
@@ -112,11 +113,12 @@ def test_a_decision_as_text_has_the_worst_first_and_what_passed_in_one_line() ->
 
 
 def test_emptying_an_environment_is_red() -> None:
-    red = [line for line in text.plan(PLAN).split("\n") if line.startswith(RED)]
+    red = [line for line in text.plan(PLAN).split("\n") if line.startswith(ALARM)]
     assert len(red) == 1
     assert "production" in red[0]
     assert "EMPTIES IT" in red[0]
-    assert "**empties it**" in markdown.plan(PLAN)
+    assert "| **retire** ft\\-unsw production ⚠️ **empties it** | 2 → none |" in markdown.plan(PLAN)
+    assert "⚠️ **empties it**" in markdown.decision(Decision(PLAN, (Judged(CHANGES[3], ()),)))
 
 
 def test_nothing_to_do_and_nothing_to_judge() -> None:
