@@ -9,14 +9,23 @@ import numpy as np
 
 from train.config import Settings
 from train.flows import Flows, split
+from train.forest import booster
 
 Kind = Literal["xgboost", "random-forest"]
-TREES, DEPTH, FORESTS = 300, 8, 200
+ARCHITECTURES: dict[Kind, str] = {"xgboost": "XGBoost", "random-forest": "RandomForest"}
+TREES, DEPTH = 300, 8
+FOREST = 256
+"""Trees of the random forest; a power of two, so that it can be saved exactly."""
+PARAMETERS: dict[Kind, dict[str, str]] = {
+    "xgboost": {"trees": str(TREES), "max_depth": str(DEPTH), "learning_rate": "0.1"},
+    "random-forest": {"trees": str(FOREST), "learning_rate": "none"},
+}
+"""As they are logged with a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A fitted baseline: a Booster, or a scikit-learn classifier."""
+    """A fitted baseline as a Booster, whose prediction is P(attack)."""
 
     kind: Kind
     model: Any
@@ -25,31 +34,38 @@ class Baseline:
 
     def predict(self, flows: Flows) -> np.ndarray[Any, Any]:
         """(N,) P(attack)."""
-        values = finite(flows)
-        if self.kind == "xgboost":
-            import xgboost
+        import xgboost
 
-            return np.asarray(self.model.predict(xgboost.DMatrix(values, feature_names=list(flows.columns))), dtype=np.float64)
-        return np.asarray(self.model.predict_proba(np.nan_to_num(values))[:, 1], dtype=np.float64)
+        return np.asarray(self.model.predict(xgboost.DMatrix(finite(flows), feature_names=list(flows.columns))), dtype=np.float64)
 
 
 def finite(flows: Flows) -> np.ndarray[Any, Any]:
-    """The values with infinities as NaN, which both libraries can be given."""
-    return np.where(np.isfinite(flows.values), flows.values, np.nan)
+    """(N, F) float32, as an exported model gets them; what is infinite in it is NaN, "missing" to XGBoost, which refuses infinities."""
+    with np.errstate(over="ignore"):
+        values = flows.values.astype(np.float32)
+    values[~np.isfinite(values)] = np.nan
+    return values
 
 
 def fit(flows: Flows, settings: Settings, kind: Kind) -> Baseline:
     """Fit on the training rows of the same split that the networks use."""
     kept, aside = split(flows, share=settings.validation, block=settings.block, seed=settings.seed)
     training, validation = flows.take(kept), flows.take(aside)
-    values = finite(training)
-    if kind == "xgboost":
-        import xgboost
+    model = _boosted(training, settings) if kind == "xgboost" else _forest(training, settings)
+    return Baseline(kind, model, training, validation)
 
-        matrix = xgboost.DMatrix(values, label=training.attack.astype(float), feature_names=list(training.columns))
-        parameters = {"objective": "binary:logistic", "max_depth": DEPTH, "eta": 0.1, "tree_method": "hist", "seed": settings.seed}
-        return Baseline(kind, xgboost.train(parameters, matrix, TREES), training, validation)
+
+def _boosted(training: Flows, settings: Settings) -> Any:  # noqa: ANN401 - XGBoost has no types
+    import xgboost
+
+    matrix = xgboost.DMatrix(finite(training), label=training.attack.astype(float), feature_names=list(training.columns))
+    parameters = {"objective": "binary:logistic", "max_depth": DEPTH, "eta": 0.1, "tree_method": "hist", "seed": settings.seed}
+    return xgboost.train(parameters, matrix, TREES)
+
+
+def _forest(training: Flows, settings: Settings) -> Any:  # noqa: ANN401
+    """Missing values are 0, as they are to the Booster that it becomes."""
     from sklearn.ensemble import RandomForestClassifier
 
-    forest = RandomForestClassifier(FORESTS, n_jobs=-1, random_state=settings.seed)
-    return Baseline(kind, forest.fit(np.nan_to_num(values), training.attack), training, validation)
+    forest = RandomForestClassifier(FOREST, n_jobs=-1, random_state=settings.seed).fit(np.nan_to_num(finite(training)), training.attack)
+    return booster(forest, list(training.columns))

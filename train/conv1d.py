@@ -5,9 +5,13 @@ Shapes: B rows, W = window (position W - 1 is the row itself), F features, C cha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from train.preprocessing import Encoded
 
 
 def window(stream_B: Tensor, *, length: int) -> tuple[Tensor, Tensor]:
@@ -29,19 +33,30 @@ def window(stream_B: Tensor, *, length: int) -> tuple[Tensor, Tensor]:
 class TemporalCNN(nn.Module):
     """Convolutions over the window of what each earlier flow is, and how it differs from the current one."""
 
-    def __init__(self, *, n_features: int, d_conv: int, dropout: float) -> None:
+    def __init__(self, *, n_features: int, sizes: Sequence[int], d_conv: int, dropout: float) -> None:
         super().__init__()
-        self.squeeze = nn.Linear(n_features, d_conv)
+        self.squeeze = nn.Linear(3 * n_features, d_conv)
+        self.categories = nn.ModuleList(nn.Embedding(size, d_conv) for size in sizes)
         self.first = nn.Conv1d(2 * d_conv + 1, d_conv, kernel_size=3, padding=1)
         self.second = nn.Conv1d(d_conv, d_conv, kernel_size=3, padding=2, dilation=2)
-        self.norm = nn.LayerNorm(3 * d_conv)
-        self.out = nn.Linear(3 * d_conv, d_conv)
+        self.norm = nn.LayerNorm(4 * d_conv)
+        self.out = nn.Linear(4 * d_conv, d_conv)
+        self.last = nn.Linear(d_conv, d_conv)
+        self.head = nn.Linear(d_conv, 1)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x_BF: Tensor, index_BW: Tensor, mask_BW: Tensor) -> Tensor:
-        """(B, F) rows and the window of each, as ``window`` gives it → (B, C)."""
-        mask = mask_BW.unsqueeze(-1).to(x_BF.dtype)
-        flows = self.squeeze(x_BF)[index_BW]
+    def flows(self, rows: Encoded) -> Tensor:
+        """→ (B, C), each flow by itself."""
+        flows: Tensor = self.squeeze(torch.cat([rows.numbers, rows.missing], dim=-1))
+        for place, table in enumerate(self.categories):
+            flows = flows + table(rows.codes[:, place])
+        return functional.gelu(flows)
+
+    def forward(self, flows_NC: Tensor, index_BW: Tensor, mask_BW: Tensor) -> Tensor:
+        """(N, C) flows and the window of each row as ``window`` gives it → (B,) logits."""
+        mask = mask_BW.unsqueeze(-1).to(flows_NC.dtype)
+        flows = flows_NC[index_BW]
+        current = flows[:, -1]
         apart = (flows - flows[:, -1:]).abs()
         steps = torch.cat([flows * mask, apart * mask, mask], dim=-1).transpose(1, 2)
         hidden = functional.gelu(self.first(steps))
@@ -49,6 +64,8 @@ class TemporalCNN(nn.Module):
         mean = (hidden * mask).sum(1) / mask.sum(1)
         # How alike the earlier flows are: small where the same flow comes again and again.
         alike = (apart * mask).sum(1) / (mask.sum(1) - 1).clamp(min=1)
-        joined = torch.cat([mean, hidden[:, -1], torch.exp(-alike)], dim=-1)
+        joined = torch.cat([mean, hidden[:, -1], torch.exp(-alike), current], dim=-1)
         out: Tensor = functional.gelu(self.out(self.dropout(self.norm(joined))))
-        return out
+        out = functional.gelu(self.last(self.dropout(out))) + out
+        logits: Tensor = self.head(out).squeeze(-1)
+        return logits

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ class Flows:
 
     ``values``: (N, F) float64, NaN and infinities as the file has them; ``stream``: (N,) int64, -1 for no context; ``kinds``: (N,)
     the dataset's own label; ``attack``: (N,) bool. ``digest``: sha256 of the files' bytes. ``dropped``: reason → rows left out.
+    ``group``: (N,) int64, the burst, addresses or repetition that a row belongs to: rows of a group are not independent, so intervals
+    count groups. ``categorical``: columns whose values are codes; ``categories``: column → the words that they stand for, 0 is "other".
     """
 
     columns: tuple[str, ...]
@@ -35,20 +38,25 @@ class Flows:
     digest: str
     version: str
     dropped: dict[str, int] = field(default_factory=dict)
+    group: np.ndarray[Any, Any] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    categorical: tuple[str, ...] = ()
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.group) != len(self.attack):
+            object.__setattr__(self, "group", vectors(self.values))
 
     def __len__(self) -> int:
         return len(self.attack)
 
     def take(self, rows: np.ndarray[Any, Any]) -> Flows:
         """These rows, in this order (indices or a mask)."""
-        parts = (self.values[rows], self.stream[rows], self.kinds[rows], self.attack[rows])
-        return Flows(self.columns, *parts, self.digest, self.version, self.dropped)
+        names = ("values", "stream", "kinds", "attack", "group")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def without_context(self) -> Flows:
         """The same rows as if each came alone."""
-        return Flows(
-            self.columns, self.values, np.full(len(self), NO_CONTEXT), self.kinds, self.attack, self.digest, self.version, self.dropped
-        )
+        return replace(self, stream=np.full(len(self), NO_CONTEXT, dtype=np.int64))
 
     def frame(self) -> pd.DataFrame:
         """What the exported model takes: every column a double, the stream last."""
@@ -74,6 +82,22 @@ def digest(paths: list[Path]) -> str:
     return total.hexdigest()
 
 
+def vectors(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """(N, F) → (N,) int64 from 0 on, the same for equal rows: 64 bits of a hash, so that a chance meeting of two million rows is rare.
+
+    NaN equals NaN, and -0.0 equals 0.0.
+    """
+    factors = np.random.default_rng(0x5EED).integers(0, 2**64, size=values.shape[1], dtype=np.uint64) | np.uint64(1)
+    found = np.empty(len(values), dtype=np.uint64)
+    for start in range(0, len(values), 65_536):
+        part = values[start : start + 65_536] + 0.0
+        bits = np.where(np.isnan(part), np.nan, part).astype(np.float64).view(np.uint64)
+        bits = (bits ^ (bits >> np.uint64(32))) * factors
+        bits ^= bits >> np.uint64(29)
+        found[start : start + 65_536] = (bits * np.uint64(0xBF58476D1CE4E5B9)).sum(axis=1, dtype=np.uint64)
+    return (found >> np.uint64(1)).astype(np.int64)
+
+
 def split(flows: Flows, *, share: float, block: int, seed: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Masks of training and validation rows: whole blocks of consecutive rows, and no feature vector on both sides.
 
@@ -84,10 +108,8 @@ def split(flows: Flows, *, share: float, block: int, seed: int) -> tuple[np.ndar
     count = int(blocks[-1]) + 1 if len(flows) else 0
     chosen = np.random.RandomState(seed).permutation(count)[: max(1, round(count * share))]
     validation = np.isin(blocks, chosen)
-    keys = np.array([row.tobytes() for row in np.nan_to_num(flows.values)], dtype=object)
-    seen = set(keys[~validation])
-    repeated = np.array([key in seen for key in keys], dtype=bool)
-    aside = validation & ~repeated
+    keys = vectors(flows.values)
+    aside = validation & ~np.isin(keys, keys[~validation])
     learned = flows.attack[~validation]
     if not learned.size or not aside.any():
         raise TrainError(

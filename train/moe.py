@@ -1,107 +1,127 @@
-"""The mixture: a tabular and a temporal expert and a router that weighs them, from raw columns to probabilities.
+"""The mixture: experts and a router that weighs them, from raw columns to probabilities.
 
-Shapes: B rows, F features and the stream as the last column, E = 2 experts (tabular, temporal).
+Shapes: B rows, inputs of all raw columns and the stream as the last one, E experts in the order of ``moe_outputs.EXPERTS``, W window,
+D = d_block, C = d_conv.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from train.config import Settings
 from train.conv1d import TemporalCNN, window
 from train.ft_transformer import FTTransformer
-
-CONSTANT = 1e-6
-"""A column that varies less than this, after the logarithm, tells nothing."""
-
-
-class Preprocessing(nn.Module):
-    """Raw columns to numbers that a network likes; learned from training rows alone, and part of the exported graph.
-
-    Signed log1p, then standardised and clipped. NaN is the column's mean, infinities are its extremes. Columns that are constant in
-    the training rows are left out.
-    """
-
-    kept: Tensor
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, rows: Tensor) -> None:
-        super().__init__()
-        values = _squashed(rows)
-        known = ~torch.isnan(values)
-        filled = torch.where(known, values, 0.0).double()
-        count = known.sum(0).clamp(min=1)
-        mean = filled.sum(0) / count
-        spread = ((torch.where(known, filled - mean, 0.0) ** 2).sum(0) / count).sqrt()
-        kept = torch.nonzero(spread > CONSTANT).squeeze(1)
-        self.register_buffer("kept", kept)
-        self.register_buffer("mean", mean[kept].float())
-        self.register_buffer("scale", spread[kept].float())
-
-    def forward(self, rows_BF: Tensor) -> Tensor:
-        """(B, F) raw → (B, kept)."""
-        values = (_squashed(rows_BF[:, self.kept]) - self.mean) / self.scale
-        return torch.nan_to_num(values, nan=0.0).clamp(-6.0, 6.0)
-
-
-def _squashed(rows: Tensor) -> Tensor:
-    bounded = rows.clamp(-1e12, 1e12)
-    return torch.sign(bounded) * torch.log1p(bounded.abs())
+from train.moe_outputs import EXPERTS
+from train.preprocessing import Encoded, Preprocessing
+from train.trees import Trees
 
 
 class TabularExpert(nn.Module):
     """One flow by itself. ``forward`` ignores the stream and answers (B, 1)."""
 
+    slope: Tensor
+    shift: Tensor
+
     def __init__(self, preprocessing: Preprocessing, settings: Settings) -> None:
         super().__init__()
         self.preprocessing = preprocessing
         self.body = FTTransformer(
-            n_features=len(preprocessing.kept),
+            n_features=preprocessing.n_features,
+            n_bins=preprocessing.n_bins,
+            sizes=preprocessing.sizes,
             d_block=settings.d_block,
             n_blocks=settings.n_blocks,
             n_heads=settings.n_heads,
             dropout=settings.dropout,
         )
         self.head = nn.Linear(settings.d_block, 1)
+        self.register_buffer("slope", torch.ones(1))
+        self.register_buffer("shift", torch.zeros(1))
 
-    def logits(self, x_BF: Tensor) -> tuple[Tensor, Tensor]:
-        """Preprocessed (B, F) → logits (B,) and the representation (B, D)."""
-        hidden = self.body(x_BF)
-        return self.head(hidden).squeeze(-1), hidden
+    def logits(self, rows: Encoded) -> Tensor:
+        """→ (B,)."""
+        out: Tensor = self.head(self.body(rows)).squeeze(-1)
+        return out
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(B, F + 1) raw → (B, 1) P(attack)."""
-        return torch.sigmoid(self.logits(self.preprocessing(inputs[:, :-1]))[0]).unsqueeze(-1)
+        """(B, columns + 1) raw → (B, 1) P(attack)."""
+        return torch.sigmoid(self.logits(self.preprocessing(inputs[:, :-1])) * self.slope + self.shift).unsqueeze(-1)
+
+
+class Parts(NamedTuple):
+    """What the mixture is made of, for one batch.
+
+    ``logits`` (B, E): the experts', before calibration; ``context`` (B,): the share of the window that there is, 0 for a row that
+    comes alone; ``numbers`` (B, 2 F): what the router sees of the row.
+    """
+
+    logits: Tensor
+    context: Tensor
+    numbers: Tensor
+
+
+class Router(nn.Module):
+    """Calibrates the experts and weighs them. ``bound``: no expert gets more than e^(2 bound) times the weight of another.
+
+    Calibration is a slope and a shift of the logit (Platt 1999): the shift puts the decision at 0.5.
+    """
+
+    temperature: Tensor
+
+    def __init__(self, *, n_numbers: int, bound: float) -> None:
+        super().__init__()
+        self.bound = bound
+        self.slope = nn.Parameter(torch.ones(len(EXPERTS)))
+        self.shift = nn.Parameter(torch.zeros(len(EXPERTS)))
+        self.register_buffer("temperature", torch.ones(1))
+        self.first = nn.Linear(len(EXPERTS) + 1 + n_numbers, 32)
+        self.last = nn.Linear(32, len(EXPERTS))
+
+    def calibrated(self, logits: Tensor) -> Tensor:
+        """(B, E) → (B, E)."""
+        return logits * self.slope + self.shift
+
+    def forward(self, parts: Parts) -> Tensor:
+        """→ (B, E) weights that add up to 1."""
+        told = torch.tanh(self.calibrated(parts.logits) / 4)
+        known = torch.cat([told, parts.context.unsqueeze(-1), parts.numbers], dim=-1)
+        scores = self.bound * torch.tanh(self.last(functional.gelu(self.first(known))))
+        return torch.softmax(scores / self.temperature, dim=-1)
 
 
 class Mixture(nn.Module):
-    """Both experts and the router. A row without context is the tabular expert's alone."""
+    """All experts and the router. The temporal expert looks at the current flow alone where there is no context."""
 
-    def __init__(self, tabular: TabularExpert, settings: Settings) -> None:
+    def __init__(self, tabular: TabularExpert, trees: Trees, settings: Settings) -> None:
         super().__init__()
-        self.tabular = tabular
+        seen = tabular.preprocessing
         self.window = settings.window
-        self.temporal = TemporalCNN(n_features=len(tabular.preprocessing.kept), d_conv=settings.d_conv, dropout=settings.dropout)
-        self.temporal_head = nn.Linear(settings.d_conv, 1)
-        self.router = nn.Sequential(nn.Linear(settings.d_block + settings.d_conv + 1, 32), nn.GELU(), nn.Linear(32, 2))
+        self.tabular = tabular
+        self.trees = trees
+        self.temporal = TemporalCNN(n_features=seen.n_features, sizes=seen.sizes, d_conv=settings.d_conv, dropout=settings.dropout)
+        self.router = Router(n_numbers=2 * seen.n_features, bound=settings.router_bound)
 
-    def parts(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, F + 1) raw → logits of the experts (B, E) and the router's weights (B, E)."""
-        x_BF = self.tabular.preprocessing(inputs[:, :-1])
-        index, mask = window(inputs[:, -1].round().long(), length=self.window)
-        tabular, hidden = self.tabular.logits(x_BF)
-        seen = self.temporal(x_BF, index, mask)
-        context = (mask.sum(1, keepdim=True) - 1).to(x_BF.dtype) / (self.window - 1)
-        scores = self.router(torch.cat([hidden.detach(), seen.detach(), context], dim=-1))
-        nothing = torch.stack([torch.zeros_like(context[:, 0]), (context[:, 0] == 0) * -1e4], dim=-1)
-        logits = torch.stack([tabular, self.temporal_head(seen).squeeze(-1)], dim=-1)
-        return logits, torch.softmax(scores + nothing, dim=-1)
+    def parts(self, rows: Encoded, votes: Tensor, flows: Tensor, index: Tensor, mask: Tensor) -> Parts:
+        """``votes`` (B,): the trees' logits; ``flows`` (N, C): what ``temporal.flows`` makes of the rows that ``index`` (B, W) points to;
+        ``mask`` as ``window`` gives it.
+        """
+        logits = torch.stack([self.tabular.logits(rows), votes, self.temporal(flows, index, mask)], dim=-1)
+        return Parts(logits, (mask.sum(1) - 1).to(logits.dtype) / (self.window - 1), rows.numbers)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(B, F + 1) raw → (B, 5): the columns of ``moe_outputs.OUTPUTS``."""
-        logits, weights = self.parts(inputs)
-        chances = torch.sigmoid(logits)
-        mixed = (chances * weights).sum(-1, keepdim=True)
-        return torch.cat([mixed, chances, weights], dim=-1)
+        """(B, columns + 1) raw → (B, 1 + 2 E): the columns of ``moe_outputs.OUTPUTS``."""
+        rows = self.tabular.preprocessing(inputs[:, :-1])
+        index, mask = window(_stream(inputs[:, -1]), length=self.window)
+        parts = self.parts(rows, self.trees(rows.flat()), self.temporal.flows(rows), index, mask)
+        chances, weights = torch.sigmoid(self.router.calibrated(parts.logits)), self.router(parts)
+        return torch.cat([(chances * weights).sum(-1, keepdim=True), chances, weights], dim=-1)
+
+
+def _stream(column: Tensor) -> Tensor:
+    """What is no whole number from 0 on is no stream, hence no context."""
+    told = torch.nan_to_num(column, nan=-1.0, posinf=-1.0, neginf=-1.0)
+    return torch.where(told < 0, -1.0, told).round().long()

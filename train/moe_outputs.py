@@ -2,5 +2,11 @@
 
 from __future__ import annotations
 
-OUTPUTS = ("attack", "tabular", "temporal", "router.tabular", "router.temporal")
-"""P(attack), each expert's own, the router's weights. The tabular expert alone answers the first."""
+EXPERTS = ("tabular", "trees", "temporal")
+"""The transformer on one flow, the decision trees on one flow, the convolutions over a flow and those before it."""
+
+OUTPUTS = ("attack", *EXPERTS, *(f"router.{name}" for name in EXPERTS))
+"""P(attack), each expert's own, the router's weights. The tabular expert alone (stage ``tabular``) answers the first column only.
+
+Probabilities are calibrated; ``threshold`` in the model's metadata is the decision point.
+"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -16,10 +17,13 @@ import numpy as np
 
 from train.errors import TrainError
 from train.flows import STREAM, Flows
+from train.moe_outputs import OUTPUTS
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
 _SAYS_NOTHING = re.compile(r"(?:my|model|test|tmp|temp|final|new|old|copy|latest|v)\d*|\d+")
-LINEAGE = ("dataset", "architecture", "date", "git_commit", "data_version", "data_digest")
+LINEAGE = ("dataset", "architecture", "date", "git_commit", "data_version", "data_digest", "split")
+
+_LOGGED = {"attack_f1": "f1_score", "low": "f1_score_low", "high": "f1_score_high"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,8 @@ def reach() -> None:
         MlflowClient().search_registered_models(max_results=1)
 
 
-def lineage(flows: Flows, architecture: str, dataset: str, revision: str) -> dict[str, str]:
-    """The tags of run and version from which the chain can be walked."""
+def lineage(flows: Flows, architecture: str, dataset: str, revision: str, split: str) -> dict[str, str]:
+    """The tags of run and version from which the chain can be walked. ``split``: kind and seed, in words."""
     return {
         "dataset": dataset,
         "architecture": architecture,
@@ -78,6 +82,7 @@ def lineage(flows: Flows, architecture: str, dataset: str, revision: str) -> dic
         "git_commit": revision,
         "data_version": flows.version,
         "data_digest": flows.digest,
+        "split": split,
     }
 
 
@@ -94,17 +99,20 @@ def save(model: Any, flows: Flows, folder: Path, metadata: Mapping[str, object])
             import mlflow.xgboost
 
             signature = ModelSignature(Schema([ColSpec("double", name) for name in flows.columns]), Schema([ColSpec("float")]))
+            described = _described(metadata, flows, 1)
             mlflow.xgboost.save_model(
-                model, folder, signature=signature, model_format="json", pip_requirements=_requirements("xgboost"), metadata=dict(metadata)
+                model, folder, signature=signature, model_format="json", pip_requirements=_requirements("xgboost"), metadata=described
             )
             return
         if not hasattr(model, "state_dict"):
-            raise TrainError("this model can be saved as pickle alone, which no gate accepts", hint="register xgboost instead")
+            raise TrainError("this model can be saved as pickle alone, which no gate accepts", hint="save a network or a Booster")
         import mlflow.pytorch
+        import torch
 
         columns = [*flows.columns, STREAM]
         example = flows.inputs()[:4]
-        width = 1 if type(model).__name__ == "TabularExpert" else 5
+        with torch.no_grad():
+            width = model(torch.from_numpy(example)).shape[1]
         tensors = ModelSignature(
             Schema([TensorSpec(np.dtype("float32"), (-1, len(columns)))]), Schema([TensorSpec(np.dtype("float32"), (-1, width))])
         )
@@ -115,12 +123,18 @@ def save(model: Any, flows: Flows, folder: Path, metadata: Mapping[str, object])
             signature=tensors,
             input_example=example,
             pip_requirements=_requirements("torch"),
-            metadata=dict(metadata),
+            metadata=_described(metadata, flows, width),
         )
         # The export wants tensors; users have columns, which only a column signature puts in order.
         saved = Model.load(str(folder))
         saved.signature = ModelSignature(Schema([ColSpec("double", name) for name in columns]), tensors.outputs)
         saved.save(str(folder / "MLmodel"))
+
+
+def _described(metadata: Mapping[str, object], flows: Flows, width: int) -> dict[str, object]:
+    """What a reader of the folder needs: the names of the outputs, and the words that the codes of categories stand for."""
+    categories = {name: list(words) for name, words in flows.categories.items()}
+    return {**metadata, "outputs": list(OUTPUTS[:width]), "categories": categories}
 
 
 def log_and_register(
@@ -132,8 +146,12 @@ def log_and_register(
     metrics: Mapping[str, float],
     tags: Mapping[str, str],
     text: str,
+    artifacts: Path,
 ) -> Registered:
-    """A finished run, the folder as its logged model (the bytes that were measured, not another export), and a version of it."""
+    """A finished run, the folder as its logged model (the bytes that were measured, not another export), and a version of it.
+
+    ``artifacts``: a folder whose files become the run's own. Metrics that are not defined are left out.
+    """
     import mlflow
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModelOutput
@@ -148,8 +166,34 @@ def log_and_register(
             client.log_model_artifacts(logged.model_id, str(folder))
             mlflow.finalize_logged_model(logged.model_id, "READY")
             client.log_outputs(run.info.run_id, [LoggedModelOutput(logged.model_id, step=0)])
-            mlflow.log_metrics(dict(metrics), model_id=logged.model_id)
+            mlflow.log_metrics({name: value for name, value in metrics.items() if math.isfinite(value)}, model_id=logged.model_id)
+            mlflow.log_artifacts(str(artifacts))
         return register(client, run.info.run_id, name, text)
+
+
+def versions(client: Any, name: str) -> list[dict[str, Any]]:  # noqa: ANN401 - MLflow's client
+    """The versions of a model, oldest first: ``version``, ``attack_f1``, ``low``, ``high`` (NaN if not logged), ``data_digest``."""
+    from mlflow.exceptions import MlflowException
+
+    found: list[dict[str, Any]] = []
+    for version in client.search_model_versions(f"name = '{name}'"):
+        with contextlib.suppress(MlflowException):  # a run that was deleted: its version has no figures any more
+            run = client.get_run(version.run_id)
+            figures = {key: run.data.metrics.get(logged, math.nan) for key, logged in _LOGGED.items()}
+            found.append({"version": int(version.version), "data_digest": run.data.tags.get("data_digest", ""), **figures})
+    return sorted(found, key=lambda one: int(one["version"]))
+
+
+def metrics(found: Mapping[str, Any]) -> dict[str, float]:
+    """A report's figures by the names under which runs log them."""
+    interval = found["intervals"]["attack_f1"]
+    logged = {"f1_score": found["attack_f1"], "f1_score_low": interval["low"], "f1_score_high": interval["high"]}
+    logged |= {name: value for name, value in found.items() if isinstance(value, float) and name not in {"attack_f1", "seconds"}}
+    logged |= {f"expert.{name}.f1_score": value for name, value in found["experts"].items()}
+    logged |= {f"router.{name}": value for name, value in found["router"].get("load", {}).items()}
+    if found["ablation"] is not None:
+        logged["gain_of_mixture"] = found["ablation"]["gain_of_mixture"]["value"]
+    return logged
 
 
 def register(client: Any, run_id: str, name: str, text: str | None = None) -> Registered:  # noqa: ANN401 - MLflow's client

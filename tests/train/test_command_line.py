@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from train.tracking import LINEAGE, register
 ROOT = Path(__file__).parents[2]
 GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org"}
 GIT |= {"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.org"}
+SMALL = {"d_block": 8, "n_heads": 2, "n_blocks": 1, "d_conv": 8, "block": 50, "epochs": 2, "pretraining": 1}
 Train = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -38,10 +40,10 @@ def repository(tmp_path_factory: pytest.TempPathFactory, rows_file: Path) -> Pat
     shutil.copytree(ROOT / "train", folder / "train", ignore=shutil.ignore_patterns("__pycache__", "data", "*.txt"))
     file = folder / "train" / "settings.toml"
     text = file.read_text(encoding="utf-8")
-    for large, small in (("d_block = 24", "d_block = 9"), ("n_blocks = 2", "n_blocks = 1"), ("d_conv = 48", "d_conv = 8")):
-        assert large in text
-        text = text.replace(large, small)
-    file.write_text(text.replace("block = 200", "block = 50"), encoding="utf-8")
+    for name, small in SMALL.items():
+        text, found = re.subn(rf"^{name} = \S+", f"{name} = {small}", text, flags=re.MULTILINE)
+        assert found, name
+    file.write_text(text, encoding="utf-8")
     (folder / ".gitignore").write_text("__pycache__/\n*.csv\nmlflow.db\nmlruns/\n", encoding="utf-8")
     shutil.copy(rows_file, folder / "flows.csv")
     git(folder, "init", "--quiet", "--initial-branch=main")
@@ -103,9 +105,15 @@ def test_fit_registers_a_version_with_its_lineage_and_a_run_can_be_registered_ag
     assert version.tags["architecture"] == "FT-Transformer"
     assert version.tags["data_version"] == f"synthetic-{version.tags['data_digest'][:12]}"
     assert {tag: run.data.tags[tag] for tag in LINEAGE} == {tag: version.tags[tag] for tag in LINEAGE}
-    assert run.data.metrics == pytest.approx({"f1_score": told["attack_f1"], "precision": told["precision"], "recall": told["recall"]})
+    logged = run.data.metrics
+    assert logged["f1_score"] == pytest.approx(told["attack_f1"])
+    same = ("precision", "recall", "macro_f1", "roc_auc", "pr_auc", "calibration_error", "false_alarm_rate_at_recall_0.99")
+    defined = {name: told[name] for name in same if told[name] is not None}
+    assert {name: logged[name] for name in same if name in logged} == pytest.approx(defined)
+    assert {"roc_auc", "recall", "calibration_error"} <= set(defined)
+    assert version.tags["split"] == run.data.params["split"] == "blocks of 50 rows, 20% kept back, seed 0"
     assert run.data.params["epochs"] == "1"
-    assert run.data.params["d_block"] == "9"
+    assert run.data.params["d_block"] == "8"
     assert run.data.params["data"] == "flows.csv"
 
     assert str(version.source).startswith("models:/m-"), "a logged model, as MLflow's own log_model makes it"
@@ -114,6 +122,13 @@ def test_fit_registers_a_version_with_its_lineage_and_a_run_can_be_registered_ag
     assert schema is not None
     assert schema.input_names() == [*cicids2017.FEATURES, "stream"]
     assert {column.type.name for column in schema.inputs} == {"double"}
+
+    kept = {file.path for folder in ("", "plots") for file in client.list_artifacts(run.info.run_id, folder)}
+    assert {"report.json", "plots/confusion.png", "plots/calibration.png", "plots/f1_by_version.png"} <= kept
+    picture = Path(client.download_artifacts(run.info.run_id, "plots/f1_by_version.png", str(tmp_path)))
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    report = json.loads(Path(client.download_artifacts(run.info.run_id, "report.json", str(tmp_path))).read_text())
+    assert report["attack_f1"] == told["attack_f1"]
 
     again = train("register", "--run", run.info.run_id, "--name", name, "--json", url=mlflow_server)
     assert again.returncode == 0, again.stderr
@@ -124,20 +139,66 @@ def test_fit_registers_a_version_with_its_lineage_and_a_run_can_be_registered_ag
     assert second.source == version.source
 
 
-def test_xgboost_is_registered_and_its_folder_measured(train: Train, mlflow_server: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "name", "architecture"),
+    [("xgboost", "xgboost-baseline-synthetic", "XGBoost"), ("random-forest", "random-forest-baseline-synthetic", "RandomForest")],
+)
+def test_baselines_are_registered_with_the_same_lineage_and_their_folders_measured(
+    train: Train, mlflow_server: str, tmp_path: Path, kind: str, name: str, architecture: str
+) -> None:
     out = tmp_path / "out"
-    name = "xgboost-baseline-synthetic"
     rows = ("--dataset", "synthetic", "--data", "flows.csv")
-    done = train("baseline", *rows, "--register", name, "--out", str(out), "--json", url=mlflow_server)
+    done = train("baseline", "--model", kind, *rows, "--register", name, "--out", str(out), "--json", url=mlflow_server)
     assert done.returncode == 0, done.stderr
-    client = MlflowClient(mlflow_server, mlflow_server)
-    assert client.get_model_version(name, "1").tags["architecture"] == "XGBoost"
+    version = MlflowClient(mlflow_server, mlflow_server).get_model_version(name, "1")
+    assert version.tags["architecture"] == architecture
+    assert set(LINEAGE) < set(version.tags)
     report = json.loads((out / "report.json").read_text())
     assert json.loads(done.stdout)["attack_f1"] == report["attack_f1"]
+    assert {file.name for file in (out / "plots").iterdir()} == {"confusion.png", "calibration.png"}
+    assert not [file for file in out.rglob("*") if file.suffix in {".pkl", ".skops", ".joblib"}]
     measured = train("evaluate", *rows, "--model", str(out / "model"), "--json")
     assert measured.returncode == 0, measured.stderr
-    assert json.loads(measured.stdout)["rows"] == 900
+    found = json.loads(measured.stdout)
+    assert found["rows"] == 900
+    assert found["without_context"] is None
     assert str(out) in refused(train("baseline", *rows, "--out", str(out)))
+
+
+def test_compare_measures_all_on_the_same_rows_and_takes_up_what_is_there(train: Train, tmp_path: Path) -> None:
+    rows = ("--dataset", "synthetic", "--data", "flows.csv", "--epochs", "0", "--seeds", "0", "1", "--out", str(tmp_path / "kept"))
+    done = train("compare", *rows, "--kind", "mixture", "xgboost", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [(entry["model"], entry["seed"]) for entry in found["entries"]] == [
+        ("mixture", 0),
+        ("mixture", 1),
+        ("xgboost", 0),
+        ("xgboost", 1),
+    ]
+    assert {entry["rows"] for entry in found["entries"]} == {found["rows"]}
+    assert 0 < found["rows"] < 300
+    spread = found["models"]["mixture"]["file_order"]["attack_f1"]
+    ours = [entry["attack_f1"] for entry in found["entries"][:2]]
+    assert (spread["least"], spread["most"]) == (min(ours), max(ours))
+    against = {(one["model"], one["seed"], one["order"]) for one in found["differences"] if one["minus"] == "xgboost"}
+    assert against == {("mixture", seed, order) for seed in (0, 1) for order in ("file_order", "no_context")}
+
+    again = train("compare", *rows, "--kind", "mixture", "--kind", "xgboost")
+    assert again.returncode == 0, again.stderr
+    assert "without context (as if shuffled)" in again.stdout
+    assert f"{found['models']['xgboost']['file_order']['roc_auc']['mean']:.4f}" in again.stdout
+    assert "epoch" not in again.stderr
+
+    other = train("compare", *rows, "--kind", "xgboost", "--split-seed", "1")
+    assert other.returncode == 2
+    assert "xgboost-seed-0/model is of another training: rows_digest differ" in other.stderr
+
+    folders = [str(tmp_path / "kept" / f"{name}-seed-0" / "model") for name in ("mixture", "xgboost")]
+    given = train("compare", "--dataset", "synthetic", "--test", "flows.csv", "--model", *folders, "--json")
+    assert given.returncode == 0, given.stderr
+    assert [entry["model"] for entry in json.loads(given.stdout)["entries"]] == folders
+    assert json.loads(given.stdout)["rows"] == 900
 
 
 def test_a_run_without_lineage_or_without_a_model_is_not_registered(mlflow_server: str) -> None:
@@ -159,13 +220,26 @@ def test_a_run_without_lineage_or_without_a_model_is_not_registered(mlflow_serve
         (("fit", "--dataset", "synthetic", "--data", "nowhere.csv"), "there is no file nowhere.csv"),
         (("fit", "--dataset", "unsw-nb15", "--data", "flows.csv"), "flows.csv:1: 79 columns that are not the 45"),
         (("fit", "--dataset", "synthetic", "--data", "nowhere.csv", "--register", "model1"), "'model1' is not a good name"),
-        (("baseline", "--model", "random-forest", "--dataset", "synthetic", "--data", "flows.csv", "--register", "forest-x"), "pickle"),
         (("fit", "--dataset", "synthetic", "--data", "flows.csv", "--out", ".gitignore"), ".gitignore is there already"),
         (("evaluate", "--dataset", "synthetic", "--data", "flows.csv", "--model", "train"), "train is not a model folder"),
+        (("compare", "--dataset", "synthetic", "--test", "flows.csv"), "there are no rows to train on"),
+        (("compare", "--dataset", "synthetic", "--model", "train"), "there are no rows to measure on"),
+        (("compare", "--dataset", "synthetic", "--data", "flows.csv", "nowhere.csv"), "there is no file nowhere.csv"),
         (("register", "--run", "x", "--name", "test_model"), "'test_model' is not a good name"),
         (("fit", "--dataset", "synthetic", "--data", "flows.csv", "--register", "moe-nowhere"), "MLflow: "),
     ],
-    ids=["no file", "other dataset", "name", "forest", "out", "no model", "register's name", "no server"],
+    ids=[
+        "no file",
+        "other dataset",
+        "name",
+        "out",
+        "no model",
+        "nothing to train on",
+        "nothing to measure",
+        "second file",
+        "register's name",
+        "no server",
+    ],
 )
 def test_mistakes_end_with_one_line_and_a_hint_before_any_training(train: Train, arguments: tuple[str, ...], told: str) -> None:
     done = train(*arguments)

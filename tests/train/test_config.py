@@ -46,9 +46,16 @@ def test_other_names_are_refused_with_the_reason(name: str, reason: str) -> None
 
 
 def test_settings_come_from_the_file_and_the_command_line() -> None:
-    assert load().epochs == 6
+    assert load().epochs == 16
     assert (load(seed=4, epochs=0).seed, load(epochs=0).epochs) == (4, 0)
-    assert load().parameters()["learning_rate"] == "0.004"
+    assert load().parameters()["learning_rate"] == "0.002"
+
+
+def test_a_datasets_own_table_overrides_the_values_for_it_alone(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(FILE.read_text(encoding="utf-8") + "\n[dataset.synthetic]\nepochs = 3\n", encoding="utf-8")
+    assert (load(file, dataset="synthetic").epochs, load(file, dataset="cicids2017").epochs) == (3, load(file).epochs)
+    assert load(file, dataset="unsw-nb15").presence == ("stcpb", "dtcpb")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +67,10 @@ def test_settings_come_from_the_file_and_the_command_line() -> None:
         ("window = 12", "window = ", "Invalid value"),
         ("window = 12", "window = 33", "window = 33"),
         ("window = 12", "window = 1", "window = 1"),
-        ("n_heads = 3", "n_heads = 5", "d_block = 24"),
+        ("n_heads = 4", "n_heads = 5", "d_block = 32"),
+        ("trees = 1 ", "trees = 0 ", "trees = 0"),
+        ("tree_rows = 0.8", "tree_rows = 0", "tree_rows = 0"),
+        ("column_dropout = 0.05", "column_dropout = 1.0", "column_dropout = 1.0"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(tmp_path: Path, old: str, new: str, told: str) -> None:

@@ -144,12 +144,19 @@ def test_a_file_of_another_dataset_is_refused(refused: Callable[..., str]) -> No
     assert "rows.csv:1: 79 columns that are not the 45" in refused(cicids(b"BENIGN"), "unsw-nb15")
 
 
-def test_unsw_words_become_codes_and_unknown_words_minus_one(read: Callable[..., Flows]) -> None:
+def test_unsw_words_become_codes_and_unknown_words_zero(read: Callable[..., Flows]) -> None:
     flows = read(
         unsw({"proto": "tcp"}, {"proto": "quic", "state": "?", "service": " dns ", "attack_cat": " Fuzzers", "label": "1"}), "unsw-nb15"
     )
     place = [flows.columns.index(name) for name in ("proto", "service", "state")]
-    assert flows.values[:, place].tolist() == [[0, 0, 2], [-1, 1, -1]]
+    assert [
+        [flows.categories[name][int(code)] for name, code in zip(("proto", "service", "state"), row, strict=True)]
+        for row in flows.values[:, place]
+    ] == [
+        ["tcp", "-", "INT"],
+        ["other", "dns", "other"],
+    ]
+    assert flows.categorical == ("proto", "service", "state")
     assert flows.attack.tolist() == [False, True]
     assert flows.kinds.tolist() == ["Normal", "Fuzzers"]
     assert flows.stream.tolist() == [NO_CONTEXT, NO_CONTEXT]

@@ -54,8 +54,8 @@ def test_unsw_nb15_loads_whole() -> None:
     assert 0.2 < flows.attack.mean() < 0.4
     assert set(flows.stream.tolist()) == {NO_CONTEXT}
     proto = flows.values[:, flows.columns.index("proto")]
-    assert (proto == 0).any()
-    assert (proto == -1).any()
+    assert len(set(proto.tolist())) > 100
+    assert (proto > 0).all(), "every word that was published has a code"
 
 
 def test_a_tiny_tabular_model_learns_from_real_rows(cicids: Flows, settings: Settings) -> None:

@@ -1,18 +1,22 @@
-"""CICIDS2017, ``MachineLearningCVE``: 79 columns (Sharafaldin, Lashkari, Ghorbani 2018).
+"""CICIDS2017 (Sharafaldin, Lashkari, Ghorbani 2018): ``MachineLearningCVE``, 79 columns, and ``TrafficLabelling``, 85.
 
 The owners' files have leading spaces in the names, ``Fwd Header Length`` twice, ``Infinity`` and ``NaN`` in the rates, and a cp1252
-dash in some labels. The port is an identity and is not a feature. A file is one stream in capture order.
+dash in some labels. Both formats give the same features: ids, addresses, ports and times are identities, not features. A file is one
+stream in capture order, unless its rows are plainly in none (neighbours share no more ports than chance has it): then no row has
+context. Groups: who talked to whom in which minute where addresses are there, else bursts of one label, else equal feature vectors.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from train.datasets.table import numbers, read
-from train.flows import Flows, digest
+from train.datasets.rows import Array, Bursts, Streams, hashed, in_order, known
+from train.datasets.table import Layout, Piece, pieces
+from train.flows import Flows, vectors
 
 COLUMNS = tuple(
     """Destination Port,Flow Duration,Total Fwd Packets,Total Backward Packets,Total Length of Fwd Packets,Total Length of Bwd Packets,\
@@ -28,31 +32,53 @@ Subflow Bwd Bytes,Init_Win_bytes_forward,Init_Win_bytes_backward,act_data_pkt_fw
 Active Max,Active Min,Idle Mean,Idle Std,Idle Max,Idle Min,Label""".split(",")  # noqa: SIM905 - as the owners write it
 )
 FEATURES = tuple(name for name in dict.fromkeys(COLUMNS) if name not in {"Destination Port", "Label"})
+IDENTITIES = ("Flow ID", "Source IP", "Source Port", "Destination IP", "Destination Port", "Protocol", "Timestamp")
+LABELLED = (*IDENTITIES, *COLUMNS[1:])
+LAYOUTS = (Layout("MachineLearningCVE", COLUMNS, FEATURES), Layout("TrafficLabelling", LABELLED, FEATURES))
 BENIGN_LABEL = "BENIGN"
+LABELS = (
+    *("BENIGN", "Bot", "DDoS", "DoS GoldenEye", "DoS Hulk", "DoS Slowhttptest", "DoS slowloris", "FTP-Patator", "Heartbleed"),
+    *("Infiltration", "PortScan", "SSH-Patator", "Web Attack - Brute Force", "Web Attack - Sql Injection", "Web Attack - XSS"),
+)
 DASH = "–|�|â€“|ï¿½"
 """The dash of ``Web Attack – XSS`` as cp1252, and as what copies in UTF-8 make of it when they are read as cp1252."""
+_NAMES = {name.casefold(): name for name in LABELS}
 
 
-def load(paths: list[Path], name: str = "cicids2017") -> Flows:
-    """Read files, each a stream of its own; rows without a label are dropped and counted. Raises TrainError."""
-    tables, streams, dropped = [], [], 0
-    for index, path in enumerate(paths):
-        table = read(path, COLUMNS, "cp1252")
-        kept = table["Label"].str.strip() != ""
-        dropped += int((~kept).sum())
-        features = numbers(path, table, list(FEATURES))[kept.to_numpy()]
-        tables.append(features.assign(Label=table["Label"].str.strip()[kept].to_numpy()))
-        streams.append(np.full(len(features), index, dtype=np.int64))
-    rows = pd.concat(tables, ignore_index=True)
-    kinds = rows["Label"].str.replace(DASH, "-", regex=True).to_numpy(dtype=str)
-    found = digest(paths)
+def parts(paths: list[Path]) -> Iterator[Flows]:
+    """The rows of files, piece by piece. Rows without a label are dropped and counted. Raises TrainError."""
+    streams = Streams()
+    for number, path in enumerate(paths):
+        bursts = Bursts(number)
+        ordered: bool | None = None
+        for piece in pieces(path, LAYOUTS, "cp1252"):
+            begins = ordered is None
+            if ordered is None:
+                ordered = in_order(piece.table["Destination Port"].to_numpy(dtype=str))
+            yield _flows(path, piece, streams, bursts, ordered=ordered, begins=begins)
+
+
+def _flows(path: Path, piece: Piece, streams: Streams, bursts: Bursts, *, ordered: bool, begins: bool) -> Flows:
+    labels = piece.table["Label"].fillna("").str.strip()
+    kept = (labels != "").to_numpy()
+    table = piece.table[kept]
+    kinds = known(path, labels[kept].str.replace(DASH, "-", regex=True), _NAMES, "the label").to_numpy(dtype=str)
+    values = table[list(FEATURES)].to_numpy(dtype=np.float64)
+    lost = int((~kept).sum())
     return Flows(
         columns=FEATURES,
-        values=rows[list(FEATURES)].to_numpy(dtype=np.float64),
-        stream=np.concatenate(streams),
+        values=values,
+        stream=streams.of(len(table), ordered=ordered, begins=begins),
         kinds=kinds,
         attack=kinds != BENIGN_LABEL,
-        digest=found,
-        version=f"{name}-{found[:12]}",
-        dropped={"no label": dropped} if dropped else {},
+        digest="",
+        version="",
+        dropped={"no label": lost} if lost else {},
+        group=_groups(table, piece.layout, kinds, values, bursts, ordered=ordered),
     )
+
+
+def _groups(table: pd.DataFrame, layout: Layout, kinds: Array, values: Array, bursts: Bursts, *, ordered: bool) -> Array:
+    if layout.columns == LABELLED:
+        return hashed(table["Source IP"], table["Destination IP"], table["Timestamp"])
+    return bursts.of(kinds) if ordered else vectors(values)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from train.datasets.cicids2017 import COLUMNS
@@ -16,6 +17,8 @@ from train.datasets.cicids2017 import COLUMNS
 HEAD = ",".join(name if name in {"Flow Bytes/s", "Flow IAT Mean"} else f" {name}" for name in COLUMNS)
 SCAN, FLOOD, BEACON = 0.42, 0.84, 0.92
 """Cumulated shares of the attacks; the rest guesses passwords."""
+RATES, DURATIONS = 0.01, 0.005
+"""Shares of the rows with these defects."""
 BENIGN = ("web", "dns", "shell", "mail")
 # packets forward, packets backward, bytes per packet forward and backward, microseconds per packet, port: each (least, most)
 PROFILES: dict[str, tuple[tuple[float, float], ...]] = {
@@ -28,15 +31,27 @@ PROFILES: dict[str, tuple[tuple[float, float], ...]] = {
 }
 
 
-def write(path: Path, *, rows: int, seed: int) -> None:
-    """Write ``rows`` flows as plain CSV whose lines end with a line feed alone."""
+def write(path: Path, *, rows: int, seed: int, defects: bool = False) -> None:
+    """Write ``rows`` flows as plain CSV whose lines end with a line feed alone; on request with the owners' defects."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="ascii", newline="") as file:
+    source = random.Random(seed + 1)  # noqa: S311 - reproducible rows, no secrets
+    with path.open("w", encoding="cp1252" if defects else "ascii", newline="") as file:
         file.write(HEAD + "\n")
-        for index, line in enumerate(lines(seed)):
-            if index == rows:
-                break
-            file.write(line + "\n")
+        for line in islice(lines(seed), rows):
+            file.write((_defective(line, source) if defects else line) + "\n")
+
+
+def _defective(line: str, source: random.Random) -> str:
+    """What the owners' files hold here and there: infinite and undefined rates, negative durations, a dash of cp1252 in a label."""
+    cells = line.split(",")
+    if source.random() < RATES:
+        value = "Infinity" if source.random() < 0.5 else "NaN"  # noqa: PLR2004 - either
+        for name in ("Flow Bytes/s", "Flow Packets/s"):
+            cells[COLUMNS.index(name)] = value
+    if source.random() < DURATIONS:
+        cells[COLUMNS.index("Flow Duration")] = "-1"
+    cells[-1] = {"SSH-Patator": "Web Attack – Brute Force"}.get(cells[-1], cells[-1])
+    return ",".join(cells)
 
 
 def lines(seed: int) -> Iterator[str]:

@@ -1,0 +1,132 @@
+"""From pieces of files to flows: streams, groups, labels, and all of it gathered without holding it twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from train.errors import TrainError
+from train.flows import NO_CONTEXT, Flows
+
+Array = np.ndarray[Any, Any]
+BURST = 100
+"""Rows of a burst at most: an interval over few huge groups would tell nothing."""
+FILE = 1 << 40
+"""Groups of one file are counted from its number times this."""
+NEARLY_ALL = 0.9
+FEW = 500
+"""Rows that are too few to tell whether they stand in order."""
+
+
+class Streams:
+    """Which rows follow each other: one stream for each file, a new one after a break; none for a file that is in no order."""
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def of(self, rows: int, *, ordered: bool, breaks: Array | None = None, begins: bool) -> Array:
+        """(N,) for the next rows of a file; ``begins``: they are its first; ``breaks`` (N,) true where a new stream begins."""
+        if not ordered:
+            return np.full(rows, NO_CONTEXT, dtype=np.int64)
+        steps = np.zeros(rows, dtype=np.int64) if breaks is None else breaks.astype(np.int64)
+        if begins and rows:
+            steps[0] = 1
+        found = self._next - 1 + np.cumsum(steps)
+        if rows:
+            self._next = int(found[-1]) + 1
+        return found
+
+
+class Bursts:
+    """Groups of neighbours with one label, cut after so many rows: flows come in bursts."""
+
+    def __init__(self, file: int) -> None:
+        self._last: object = None
+        self._count, self._id = 0, file * FILE
+
+    def of(self, kinds: Array) -> Array:
+        """(N,) for the next rows of the file."""
+        found = np.empty(len(kinds), dtype=np.int64)
+        for place, kind in enumerate(kinds.tolist()):
+            if kind != self._last or self._count >= BURST:
+                self._id, self._count, self._last = self._id + 1, 0, kind
+            self._count += 1
+            found[place] = self._id
+        return found
+
+
+def in_order(identities: Array) -> bool:
+    """Whether rows stand in capture order: neighbours then share an identity (a port, say) more often than chance has it.
+
+    Rows in random order give a share of sum p²; three standard errors and one point above it are needed. True where it cannot be told:
+    few rows (they are taken as they come), or one identity for nearly all.
+    """
+    if len(identities) < FEW:
+        return True
+    _, counts = np.unique(identities, return_counts=True)
+    chance = float(((counts / len(identities)) ** 2).sum())
+    same = float((identities[1:] == identities[:-1]).mean())
+    return chance > NEARLY_ALL or same > chance + 3 * (chance * (1 - chance) / len(identities)) ** 0.5 + 0.01
+
+
+def hashed(*columns: pd.Series) -> Array:
+    """(N,) int64 from 0 on: the same for rows that have the same in all of these columns."""
+    total = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        total = total * np.uint64(0x9E3779B97F4A7C15) + pd.util.hash_array(column.to_numpy())
+    return (total >> np.uint64(1)).astype(np.int64)
+
+
+def known(path: Path, kinds: pd.Series, names: dict[str, str], what: str) -> pd.Series:
+    """Labels in one spelling. Raises TrainError with the line of one that the dataset does not have: it must not pass as anything."""
+    found = kinds.str.casefold().map(names)
+    unknown = found.isna()
+    if unknown.any():
+        line = unknown.index[unknown][0]
+        raise TrainError(
+            f"{path}:{line}: {what} {kinds[line]!r} is none of this dataset's", hint=f"known are: {', '.join(sorted(set(names.values())))}"
+        )
+    return found
+
+
+def gathered(waiting: list[Flows]) -> Flows:
+    """All rows as one. The list is emptied: each part is let go of as it is copied, so that the rows are never there twice."""
+    first, total = waiting[0], sum(map(len, waiting))
+    width = max(part.kinds.dtype.itemsize for part in waiting) // 4
+    values = np.empty((total, len(first.columns)))
+    whole: dict[str, Any] = {
+        "values": values,
+        "stream": np.empty(total, dtype=np.int64),
+        "kinds": np.empty(total, dtype=f"<U{max(1, width)}"),
+        "attack": np.empty(total, dtype=bool),
+        "group": np.empty(total, dtype=np.int64),
+    }
+    dropped: dict[str, int] = {}
+    start = 0
+    while waiting:
+        part = waiting.pop(0)
+        for name, array in whole.items():
+            array[start : start + len(part)] = getattr(part, name)
+        start += len(part)
+        for reason, count in part.dropped.items():
+            dropped[reason] = dropped.get(reason, 0) + count
+    return replace(first, dropped=dropped, **whole)
+
+
+def in_blocks(parts: Iterator[Flows], size: int) -> Iterator[Flows]:
+    """The same rows in blocks of at most ``size``."""
+    for part in parts:
+        for start in range(0, len(part), size):
+            block = part.take(np.arange(start, min(len(part), start + size)))
+            yield block if start == 0 else replace(block, dropped={})
+
+
+def check_some(flows: Sequence[Flows], paths: Sequence[Path]) -> None:
+    """Raise TrainError when no row is left."""
+    if not any(map(len, flows)):
+        raise TrainError(f"{paths[0]}: no row of these files has a label", hint="are these the owners' files?")
