@@ -24,7 +24,7 @@ ACTIONLINT_VERSION := v1.7.12
 
 STAMP := $(VENV)/.installed-$(WITH)$(if $(TORCH_INDEX),-cpu)
 
-.PHONY: help setup tools demo test lint format bench mutants lock act wheel clean
+.PHONY: help setup tools old-server demo test lint format kills races bench mutants lock act wheel clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -66,6 +66,9 @@ $(BIN)/act: | $(VENV)/uv.txt
 $(BIN)/actionlint: | $(VENV)/uv.txt
 	GOBIN='$(abspath $(BIN))' go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
 
+old-server: setup ## MLflow 2.9.2 in an environment of its own, for the tests of old servers (made by them too)
+	@$(BIN)/python -m tests.oldserver
+
 demo: setup ## The main job, told step by step, on a server of its own; KEEP=1 leaves it up
 	@KEEP='$(KEEP)' $(BIN)/python -m tests.acceptance.demo
 
@@ -87,8 +90,14 @@ format: setup ## Write the format and the safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## The benchmarks, as a table
-	@$(BIN)/python -m tests.benchmarks
+kills: setup ## Every fault at every write and push of a plan, as a table; ARGS='--every 5' for a sample
+	@$(BIN)/python -m tests.proof kills $(ARGS)
+
+races: setup ## Simultaneous reconciles with a reader all along: ROUNDS=1000
+	@$(BIN)/python -m tests.proof races $(or $(ROUNDS),1000) $(ARGS)
+
+bench: setup ## The benchmarks, as a table (about 10 minutes); ARGS='--quick plan status' for some, smaller
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 mutants: setup ## Faults put into the planner, the decision and the reconciler: which of them no test finds (an hour)
 	@SCENE=memory OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run

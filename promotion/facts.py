@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from promotion.registry.interface import Artifact, Registry, Run
 
 T = TypeVar("T")
+
+AHEAD = 8
+"""Versions that are fetched at once, and lie on the disk until they are judged."""
 
 
 class Held(Protocol):
@@ -94,6 +98,30 @@ class Collector:
             return self._facts(change, model, model)
         version = model.versions.get(change.after) or Unknown(f"{change.model!r} has no version {change.after}")
         return self._facts(change, model, version)
+
+    def collect_all(self, changes: Sequence[Change]) -> dict[tuple[str, str], Facts]:
+        """As ``collect`` for each of several changes, by model and environment; the next versions are fetched meanwhile.
+
+        No more than ``AHEAD`` versions lie on the disk at once.
+        """
+        found: dict[tuple[str, str], Facts] = {}
+        waiting = iter({(change.model, change.after): change for change in changes}.values())
+        under_way: dict[tuple[str, int | None], Future[None]] = {}
+        with ThreadPoolExecutor(AHEAD) as pool:
+            for change in changes:
+                while len(under_way) < AHEAD and (ahead := next(waiting, None)) is not None:
+                    under_way[ahead.model, ahead.after] = pool.submit(self._fetch, ahead)
+                if (mine := under_way.pop((change.model, change.after), None)) is not None:
+                    mine.result()
+                found[change.model, change.environment] = self.collect(change)
+        return found
+
+    def _fetch(self, change: Change) -> None:
+        """Have at hand what ``collect`` asks the registry for."""
+        model = self.observed.models.get(change.model)
+        if model is not None and change.after is not None and (version := model.versions.get(change.after)) is not None:
+            self._look(change, version)
+            self._run(version)
 
     def _facts(self, change: Change, model: object, version: ObservedVersion | Unknown) -> Facts:
         from promotion.domain import ObservedModel

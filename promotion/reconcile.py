@@ -10,28 +10,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from promotion.agreement import Agreed, check_agreed
+from promotion.converge import converge
 from promotion.decide import applicable
-from promotion.domain import AppliedModel, Decision, Declared, Desired, Judged, Operation, Status
+from promotion.domain import Decision, Declared, Desired, Judged, Operation, Status
 from promotion.entries import Record, entry_of, holds_with, recorded, statements
 from promotion.errors import Conflict, Exit, PromotionError, Unavailable, UsageError
-from promotion.journal import GRACE, EntryKind, Hold, check_free, open_intent
+from promotion.journal import EntryKind, Hold, Refusal, check_free, open_intent
 from promotion.plan import excess, plan
 from promotion.policies import matches
 from promotion.record import Stamp, as_applied, remember
-from promotion.repository import at
 from promotion.registry.interface import Rejected
+from promotion.repository import at
 from promotion.survey import JOURNAL_TAG, Judgement, Survey, Workspace, judge, survey
+from promotion.writing import Pace, write
 
 if TYPE_CHECKING:
     from promotion.git import Commit
     from promotion.journal import Entry, State
 
-ROUNDS = 3
-"""How often what is missing after the read-back is written again."""
+
+REMEMBERING = 20
+"""Models that remember the journal's newest head when more than these change at once."""
 
 
 class Refused(PromotionError):
@@ -198,6 +201,7 @@ def _broken(found: Survey) -> set[str]:
 
 def _write(workspace: Workspace, options: Options, found: Survey, target: Desired, outcome: Outcome, record: Record) -> Outcome:
     state, observed = found.state, found.observed
+    pace = Pace(workspace.registry.writers)
     if outcome.written:
         workspace.in_time("the first write")
         outcome, record = _allowed(workspace, outcome, record)
@@ -208,12 +212,12 @@ def _write(workspace: Workspace, options: Options, found: Survey, target: Desire
         state = workspace.journal.append(state, intent, evidence=record.evidence)
         deadline = until - timedelta(seconds=options.margin)
         try:
-            written, failures = converge(workspace, target, found.applied, outcome.written, deadline)
-        except PromotionError as error:
-            _let_go(workspace, state, intent, unknown=isinstance(error, Unavailable))
+            end = converge(workspace, target, found.applied, found.observed, outcome.written, deadline, pace)
+        except PromotionError:
+            _let_go(workspace, state, intent)
             raise
-        outcome, record = _without(replace(outcome, written=written), record, failures)
-        observed = workspace.registry.observe(found.desired.models)
+        outcome, record = _without(replace(outcome, written=end.written), record, end.refused)
+        observed = replace(observed, models={**observed.models, **end.observed.models})
     entry = record.entry
     stamp = Stamp(entry.commit, workspace.now(), workspace.by)
     environments = tuple(environment.name for environment in found.desired.environments)
@@ -222,7 +226,7 @@ def _write(workspace: Workspace, options: Options, found: Survey, target: Desire
     state = workspace.journal.append(
         state, replace(entry, at=stamp.at), applied=memory, evidence=evidence, holds=holds_with(state, record.holds)
     )
-    notes = _tag(workspace, state, {one.change.model for one in outcome.done})
+    notes = _tag(workspace, state, _remembering(found, outcome), pace)
     return replace(outcome, entry=state.head, signed=state.signed, notes=(*outcome.notes, *notes))
 
 
@@ -255,52 +259,14 @@ def _without(outcome: Outcome, record: Record, failures: Mapping[str, Unavailabl
     return outcome, replace(record, entry=entry, holds=tuple(one for one in record.holds if one.model not in failures))
 
 
-def _let_go(workspace: Workspace, state: State, intent: Entry, *, unknown: bool) -> None:
-    """End the lease of an intent that cannot be completed now, so that the next run need not wait for it.
+def _let_go(workspace: Workspace, state: State, intent: Entry) -> None:
+    """End the lease of an intent that cannot be completed now, so that the next run need not wait for all of it.
 
-    Where a write may still be on its way (``unknown``) the usual grace is left. A journal that cannot be reached keeps the lease.
+    The usual grace is left, since a write that was not answered may still be on its way. A journal that cannot be reached keeps the lease.
     """
     now = workspace.now()
     with suppress(PromotionError):
-        workspace.journal.append(state, replace(intent, at=now, lease_until=now if unknown else now - GRACE))
-
-
-def converge(
-    workspace: Workspace, target: Desired, applied: Mapping[str, AppliedModel], operations: tuple[Operation, ...], deadline: datetime
-) -> tuple[tuple[Operation, ...], Mapping[str, Unavailable]]:
-    """Write, read back, and write again what is missing; gives every write that was sent, and the models that the registry refused.
-
-    Raises Conflict at the deadline, Unavailable when after the last round the registry still does not show the target.
-    """
-
-    def check() -> None:
-        workspace.in_time("the last write")
-        if workspace.now() >= deadline:
-            raise Conflict("the lease ran out before the last write", hint="run promotion reconcile again: it completes what is missing")
-
-    writer = Writer(workspace.registry, check, workspace.report)
-    written: list[Operation] = []
-    failures: Mapping[str, Unavailable] = {}
-    models = tuple(dict.fromkeys(operation.model for operation in operations))
-    touched = replace(target, bindings=tuple(binding for binding in target.bindings if binding.model in models))
-    for _ in range(ROUNDS):
-        sent = writer.write(operations)
-        written += sent.written
-        failures = {**failures, **sent.failures}
-        # The plan knows stages and aliases alone: a tag that was not acknowledged is set again.
-        tags = (one for one in sent.missing if isinstance(one, SetVersionTag))
-        operations = (*plan(touched, workspace.registry.observe(models), applied).operations, *tags)
-        missing = {operation.model for operation in operations}
-        refused = {name: error for name, error in sent.failures.items() if name in missing and isinstance(error, Rejected)}
-        if not operations:
-            return tuple(written), {}
-        workspace.report(f"reading back: {len(operations)} writes are missing, trying again")
-    if refused.keys() == missing:
-        return tuple(written), refused
-    raise next((failures[name] for name in sorted(missing - refused.keys()) if name in failures), None) or Unavailable(
-        f"somebody else keeps changing {', '.join(sorted(missing - refused.keys()))}: {operations[0]} is still missing",
-        hint="find out who (promotion drift), then run promotion reconcile again",
-    )
+        workspace.journal.append(state, replace(intent, at=now, lease_until=min(now, intent.lease_until or now)))
 
 
 def _check_order(workspace: Workspace, found: Survey, commit: str, *, allow_older: bool) -> None:
@@ -334,12 +300,31 @@ def _check_plan(found: Survey, options: Options) -> None:
         raise Refused(reason, hint="split the change, or allow it this once with --max-changes N")
 
 
-def _tag(workspace: Workspace, state: State, models: set[str]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    """The tag of one model."""
+
+    model: str
+
+
+def _remembering(found: Survey, outcome: Outcome) -> list[str]:
+    """Models that shall remember the journal's new head: all that do not know their journal yet, and enough of the others.
+
+    A journal that was cut shows by the newest head that any model remembers; whose a model is, each must say itself.
+    """
+    models = sorted({one.change.model for one in outcome.done})
+    known = [name for name in models if JOURNAL_TAG in found.observed.models[name].tags]
+    return [name for name in models if name not in known[REMEMBERING:]]
+
+
+def _tag(workspace: Workspace, state: State, models: list[str], pace: Pace) -> tuple[str, ...]:
     """Let the registry remember the journal's head. A tag that fails is behind, never wrong: it is noted, not raised."""
-    notes = []
-    for name in sorted(models):
-        try:
-            workspace.registry.set_model_tag(name, JOURNAL_TAG, f"{state.root}/{state.head}")
-        except PromotionError as error:
-            notes.append(f"{name}: the registry does not remember this entry: {error.message}")
-    return tuple(notes)
+    value = f"{state.root}/{state.head}"
+
+    def send(one: _Tag) -> None:
+        workspace.registry.set_model_tag(one.model, JOURNAL_TAG, value)
+
+    sent = write(map(_Tag, models), send, pace, check=lambda: None, report=workspace.report)
+    untold = Unavailable("it was not asked, since it did not answer for others")
+    failures = {one.model: sent.failures.get(one.model, untold) for one in sent.missing}
+    return tuple(f"{name}: the registry does not remember this entry: {error.message}" for name, error in sorted(failures.items()))

@@ -8,7 +8,10 @@ from functools import partial
 
 import pytest
 
+from tests.guarded import guarded, invite
 from tests.models import register_version
+from tests.oldserver import OldServerError, old_python
+from tests.postgres import NotInstalledError, Postgres
 from tests.server import Server
 
 # What a developer's shell says about registries, proxies or telemetry must not reach the tests.
@@ -35,6 +38,44 @@ def pytest_configure(config: pytest.Config) -> None:
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real MLflow server that the whole session shares: use names of your own."""
     with Server(tmp_path_factory.mktemp("mlflow-server")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL that the whole session shares: use databases of your own."""
+    found = Postgres()
+    try:
+        found.start()
+    except NotInstalledError as error:
+        pytest.skip(str(error))
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an MLflow server with four workers on PostgreSQL, for the whole session."""
+    with Server(tmp_path_factory.mktemp("postgres-server"), workers=4, store=postgres.database("shared")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def old_mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the oldest MLflow server that is supported (SQLite, one worker), for the whole session."""
+    try:
+        python = old_python()
+    except OldServerError as error:
+        pytest.skip(str(error))
+    with Server(tmp_path_factory.mktemp("old-mlflow-server"), python=python) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an MLflow server with basic-auth and the users of ``tests.guarded``, for the whole session."""
+    with guarded(tmp_path_factory.mktemp("guarded-server")) as server:
+        invite(server.url)
         yield server.url
 
 

@@ -7,16 +7,17 @@ import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
-
-from mlflow import MlflowClient
 
 from promotion.cli import build
 from promotion.cli.options import Shared
 from promotion.reconcile import Options, Outcome, reconcile
 from promotion.survey import Workspace
 from tests.models import register_version
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 RULES = "version: 1\nenvironment: {environment}\nrules:\n{rules}"
 NAMING = "  - gate: naming\n    pattern: ^[a-z0-9-]+$\n"
@@ -126,6 +127,8 @@ class Scene:
 
     @property
     def client(self) -> MlflowClient:
+        from mlflow import MlflowClient
+
         return MlflowClient(self.url)
 
     def move(self, version: int, stage: str) -> None:

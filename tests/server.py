@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
-_START_SECONDS = 120.0
+_START_SECONDS = 200.0
 _STOP_SECONDS = 5.0
 _TRIES = 3
 
@@ -33,10 +33,11 @@ def free_port() -> int:
 
 
 class Server:
-    """An MLflow server with its store (SQLite), artifacts and log in one folder.
+    """An MLflow server with its artifacts, log and (unless ``store`` names a database) its SQLite file in one folder.
 
     ``workers`` None starts the server's own default number. ``arguments`` go to ``mlflow server`` as they are,
-    ``environment`` is added to the cleaned one. Starting takes about 5 s on two cores: most of it is imports.
+    ``environment`` is added to the cleaned one, ``python`` is the interpreter whose MLflow is started (this one).
+    Starting takes about 5 s on two cores: most of it is imports.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class Server:
         workers: int | None = 1,
         arguments: tuple[str, ...] = (),
         environment: dict[str, str] | None = None,
+        store: str | None = None,
+        python: Path | None = None,
     ) -> None:
         self.folder = folder
-        self.store = folder / "mlflow.db"
+        self.store = store or f"sqlite:///{folder / 'mlflow.db'}"
         self.artifacts = folder / "artifacts"
         self.log = folder / "server.log"
         self._fixed_port = port
@@ -57,6 +60,7 @@ class Server:
         self._workers = workers
         self._arguments = arguments
         self._environment = environment or {}
+        self._python = python or Path(sys.executable)
         self._running: subprocess.Popen[bytes] | None = None
 
     @property
@@ -114,14 +118,16 @@ class Server:
     def _command(self) -> list[str]:
         workers = () if self._workers is None else ("--workers", str(self._workers))
         return [
-            *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port), *workers),
-            *("--backend-store-uri", f"sqlite:///{self.store}", "--artifacts-destination", str(self.artifacts)),
+            *(str(self._python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port), *workers),
+            *("--backend-store-uri", self.store, "--artifacts-destination", str(self.artifacts)),
             *self._arguments,
         ]
 
     def _spawn(self) -> None:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "_MLFLOW_")) and k != "PYTHONDONTWRITEBYTECODE"}
         quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+        # Older servers start gunicorn by its bare name.
+        quiet["PATH"] = os.pathsep.join((str(self._python.parent), os.environ.get("PATH", os.defpath)))
         with self.log.open("wb") as log:
             self._running = subprocess.Popen(
                 self._command(),

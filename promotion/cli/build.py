@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "PROMOTION_SIGNING_KEY_FILE"
 
 
-def git(shared: Shared) -> Git:
-    """The repository that this is run in; raises UsageError outside of one."""
+def git(shared: Shared, until: datetime | None = None) -> Git:
+    """The repository that this is run in; raises UsageError outside of one. Its remotes are not waited for beyond ``until``."""
     from promotion.git import Git
 
-    return Git(shared.directory or Path.cwd())
+    return Git(shared.directory or Path.cwd(), left=_left(until))
 
 
 def layout(shared: Shared) -> Layout:
@@ -68,16 +68,15 @@ def registry(shared: Shared, until: datetime | None = None) -> Registry:
     """The registry that the options or MLflow's own variables name; it is not waited for beyond ``until``."""
     from promotion.registry.connect import connect
 
-    left = (lambda: None) if until is None else (lambda: (until - now()).total_seconds())
-    return connect(shared.tracking_uri, shared.registry_uri, left=left)
+    return connect(shared.tracking_uri, shared.registry_uri, left=_left(until))
 
 
 def workspace(shared: Shared, timeout: float | None = None) -> Workspace:
     """Everything that observing, judging and applying need; ``timeout`` in seconds bounds all of it."""
     from promotion.survey import Workspace
 
-    repository = git(shared)
     until = None if timeout is None else now() + timedelta(seconds=timeout)
+    repository = git(shared, until)
     return Workspace(
         git=repository,
         layout=layout(shared),
@@ -113,6 +112,15 @@ def report(shared: Shared) -> Callable[[str], None]:
             click.echo(f"  … {line}", err=True)
 
     return tell
+
+
+def _left(until: datetime | None) -> Callable[[], float | None]:
+    """Tells how many seconds there are until a time; None where there is none."""
+
+    def left() -> float | None:
+        return None if until is None else (until - now()).total_seconds()
+
+    return left
 
 
 def _signing_key(repository: Git, shared: Shared) -> Path | None:

@@ -15,7 +15,8 @@ from promotion.git.signing import Signature, Signing
 class Git(Remotes, Signing):
     """The repository that a folder lies in; raises UsageError outside of one.
 
-    ``network_timeout`` bounds each call that speaks to a remote, ``local_timeout`` every other one, in seconds.
+    ``network_timeout`` bounds each call that speaks to a remote, ``local_timeout`` every other one, in seconds;
+    ``left`` tells how many seconds are left for everything (None: as long as it takes).
     """
 
     __slots__ = ()

@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,8 @@ _SET = {
 }
 _ALWAYS = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.quotePath=false", "-c", "i18n.logOutputEncoding=UTF-8")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
+LEAST = 5.0
+"""Seconds that a remote gets even when the time for everything is over: what was written must still be recorded."""
 _TELLING = ("fatal:", "error:", "remote:", "ssh:", "!")
 
 
@@ -84,12 +86,15 @@ def without_credentials(text: str) -> str:
 class Command:
     """Runs git in one repository."""
 
-    __slots__ = ("folder", "local_timeout", "network_timeout", "root")
+    __slots__ = ("folder", "left", "local_timeout", "network_timeout", "root")
 
-    def __init__(self, folder: Path, *, network_timeout: float = 30.0, local_timeout: float = 60.0) -> None:
+    def __init__(
+        self, folder: Path, *, network_timeout: float = 30.0, local_timeout: float = 60.0, left: Callable[[], float | None] = lambda: None
+    ) -> None:
         self.folder = folder
         self.network_timeout = network_timeout
         self.local_timeout = local_timeout
+        self.left = left
         if not folder.is_dir():
             raise UsageError(f"there is no folder {folder}")
         self.root = Path(self.run("rev-parse", "--show-toplevel").text)
@@ -112,11 +117,13 @@ class Command:
 
     def ask(self, remote: str, *arguments: str, good: Sequence[int] = (0,)) -> Answer:
         """Run a command that speaks to a remote; raises Unavailable when it fails or does not end in time."""
+        left = self.left()
+        limit = self.network_timeout if left is None else min(self.network_timeout, max(LEAST, left))
         try:
-            answer = self.run(*arguments, timeout=self.network_timeout, good=range(-64, 256))
+            answer = self.run(*arguments, timeout=limit, good=range(-64, 256))
         except TimedOut as late:
             raise Unavailable(
-                f"{self.named(remote)} did not answer within {self.network_timeout:g} s", hint="see whether it is up, then run this again"
+                f"{self.named(remote)} did not answer within {limit:.3g} s", hint="see whether it is up, then run this again"
             ) from late
         if answer.code not in good:
             raise Unavailable(

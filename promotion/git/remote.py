@@ -80,13 +80,18 @@ class Remotes(History):
         """Fetch; another process of this clone may hold the same ref for an instant, which is no fault of the remote."""
         for attempt in range(1, _TRIES):
             answer = self.ask(remote, *_FETCH, remote, *refspecs, good=range(256))
-            if answer.code == 0 or not ("cannot lock ref" in answer.err or ".lock'" in answer.err):
+            if answer.code == 0 or not _locked(answer):
                 return answer
             time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 - jitter, not a secret
         return self.ask(remote, *_FETCH, remote, *refspecs, good=range(256))
 
     def _refused(self, remote: str, answer: Answer) -> Unavailable:
-        return Unavailable(
-            f"{self.named(remote)} could not be read: {answer.reason}",
-            hint=f"see whether git ls-remote {remote} works here, and which rights these credentials have",
-        )
+        hint = f"see whether git ls-remote {remote} works here, and which rights these credentials have"
+        if _locked(answer):
+            hint = "another git command holds this clone's ref; where none runs any more, one was killed: remove the .lock file it left"
+        return Unavailable(f"{self.named(remote)} could not be read: {answer.reason}", hint=hint)
+
+
+def _locked(answer: Answer) -> bool:
+    """Whether a lock in this clone was in the way, and not the remote."""
+    return "cannot lock ref" in answer.err or ".lock'" in answer.err

@@ -13,7 +13,7 @@ from promotion.errors import UsageError
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer when ``MLFLOW_HTTP_REQUEST_TIMEOUT`` does not say."""
-_TRUE = frozenset({"true", "1"})
+_BOOLEANS = {"": False, "false": False, "0": False, "true": True, "1": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,10 @@ class Access:
     def from_environment(cls, environ: Mapping[str, str], home: Path | None = None) -> Access:
         """Read the variables (and ``~/.mlflow/credentials``, as MLflow does); raises UsageError for a wrong value."""
         stored = _credentials_file(home or Path.home())
-        insecure = environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in _TRUE
+        insecure = _BOOLEANS.get(environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower())
+        if insecure is None:
+            msg = f"MLFLOW_TRACKING_INSECURE_TLS is {environ['MLFLOW_TRACKING_INSECURE_TLS']!r}, neither true nor false"
+            raise UsageError(msg, hint="set it to true only for a server whose certificate cannot be checked, or unset it")
         bundle = environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
         if insecure and bundle:
             msg = "MLFLOW_TRACKING_INSECURE_TLS and MLFLOW_TRACKING_SERVER_CERT_PATH are both set"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from promotion.errors import UsageError
 from promotion.registry.addresses import is_http
@@ -12,12 +12,20 @@ from promotion.registry.interface import Registry
 _OWN_SIGNING = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")
 
 
-def connect(tracking_uri: str | None, registry_uri: str | None, environ: Mapping[str, str] | None = None) -> Registry:
+def connect(
+    tracking_uri: str | None,
+    registry_uri: str | None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    left: Callable[[], float | None] = lambda: None,
+) -> Registry:
     """Open the registry that the arguments name, else MLflow's own variables.
 
     Runs are read at the tracking URI, models at the registry URI, which is the tracking URI unless another is given.
     Nothing is sent yet to an HTTP server; a database or folder is opened. Raises UsageError when neither is named (MLflow
     would take a folder here, silently), for a malformed address or setting; Unavailable when a store is not there.
+    ``left`` tells how many seconds everything may still take (None: no limit); a server is not waited for any longer. MLflow's own
+    client knows the limits of its variables alone.
     """
     environ = os.environ if environ is None else environ
     tracking = tracking_uri or environ.get("MLFLOW_TRACKING_URI")
@@ -32,7 +40,7 @@ def connect(tracking_uri: str | None, registry_uri: str | None, environ: Mapping
         from promotion.registry.access import Access
         from promotion.registry.rest import RestRegistry
 
-        return RestRegistry(registry, tracking, Access.from_environment(environ))
+        return RestRegistry(registry, tracking, Access.from_environment(environ), left)
     from promotion.registry.mlflow import ClientRegistry
 
     return ClientRegistry(registry, tracking)

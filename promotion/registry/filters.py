@@ -12,11 +12,12 @@ _PLAIN = re.compile(r"[^'\"\\%\x00-\x1f\x7f]+")
 _UNSAFE = re.compile(r"[^\w .-]")
 
 
-def by_name(names: Iterable[str]) -> Iterator[str]:
+def by_name(names: Iterable[str], *, lists: bool = True) -> Iterator[str]:
     """Conditions that together match the versions of these models, and perhaps of a few others: the caller looks.
 
-    Plain names share ``name IN (…)``. A name with a quote, a backslash or a control character cannot be written as a
-    string, so it is matched by ``LIKE`` with ``_``, which stands for any character, in its place.
+    Plain names share ``name IN (…)``, unless ``lists`` is False: servers before MLflow 2.10 know no lists of names. A name with a
+    quote, a backslash or a control character cannot be written as a string, so it is matched by ``LIKE`` with ``_``, which stands
+    for any character, in its place.
     """
     batch: list[str] = []
     length = 0
@@ -25,7 +26,7 @@ def by_name(names: Iterable[str]) -> Iterator[str]:
             yield f"name LIKE '{_UNSAFE.sub('_', name)}'"
             continue
         more = len(quote(name)) + len("%27%27%2C")
-        if batch and length + more > _LONGEST:
+        if batch and (length + more > _LONGEST or not lists):
             yield _any_of(batch)
             batch, length = [], 0
         batch.append(name)

@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from promotion.domain import Observed, ObservedModel, Operation
+from promotion.errors import Unavailable
+
+
+class Rejected(Unavailable):
+    """The registry answered and said no: nothing was written. Any other failure of a write leaves it unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,19 @@ class Registry(Protocol):
     @property
     def address(self) -> str:
         """The address without credentials: the identity of the target."""
+        ...
+
+    @property
+    def writers(self) -> int:
+        """How many writes, of different models, may be under way at once."""
+        ...
+
+    def rejections(self, operations: Collection[Operation]) -> Mapping[str, Unavailable]:
+        """The models that this user may not write as these operations do, each with why; asked without writing anything.
+
+        A registry that tells users apart is asked for every model, any other once. A registry that cannot be asked names none: there
+        the first write tells.
+        """
         ...
 
     def observe(self, names: Collection[str]) -> Observed:

@@ -21,7 +21,7 @@ from promotion.domain import (
 )
 from promotion.errors import Unavailable
 from promotion.registry.artifacts import collect
-from promotion.registry.interface import Artifact, Run
+from promotion.registry.interface import Artifact, Rejected, Run
 from promotion.registry.observing import hidden
 
 _STAGES = {stage.lower(): stage for stage in ("None", "Staging", "Production", "Archived")}
@@ -51,6 +51,7 @@ class MemoryRegistry:
         self._models: dict[str, _Model] = {}
         self._runs: dict[str, Run] = {}
         self._hidden: set[str] = set()
+        self._forbidden: set[str] = set()
         self._now = 1_700_000_000_000
         self._broken: tuple[int, bool] | None = None
         self.writes: list[Operation] = []
@@ -59,6 +60,20 @@ class MemoryRegistry:
     def address(self) -> str:
         """See ``Registry.address``."""
         return self._address
+
+    @property
+    def writers(self) -> int:
+        """See ``Registry.writers``."""
+        return 1
+
+    def rejections(self, operations: Collection[Operation]) -> Mapping[str, Unavailable]:
+        """See ``Registry.rejections``; ``forbid`` makes some."""
+        models = {operation.model for operation in operations} & self._forbidden
+        return {name: self._refused(f"this user may not write {name}") for name in sorted(models)}
+
+    def forbid(self, name: str) -> None:
+        """From now on this user may read the model and not write it."""
+        self._forbidden.add(name)
 
     def add_version(
         self,
@@ -139,6 +154,8 @@ class MemoryRegistry:
     def apply(self, operation: Operation) -> None:
         """See ``Registry.apply``."""
         with self._sending():
+            if operation.model in self._forbidden:
+                raise self._refused(f"this user may not write {operation.model}")
             match operation:
                 case SetStage():
                     self._set_stage(operation)
@@ -209,8 +226,8 @@ class MemoryRegistry:
             raise self._refused(f"version {version} of {name} does not exist")
         return found
 
-    def _refused(self, what: str) -> Unavailable:
-        return Unavailable(f"{self._address}: {what}", hint="look at the registry; it is not as expected")
+    def _refused(self, what: str) -> Rejected:
+        return Rejected(f"{self._address}: {what}", hint="look at the registry; it is not as expected")
 
     def _tick(self) -> int:
         self._now += 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,21 +19,30 @@ from promotion.domain import (
     SetVersionTag,
     VersionIdentity,
 )
-from promotion.errors import PromotionError
+from promotion.errors import PromotionError, Unavailable
 from promotion.registry.addresses import identity, local_path, shortened
 from promotion.registry.artifacts import collect, local_contents
-from promotion.registry.failures import BadAnswer
+from promotion.registry.failures import BadAnswer, answered
 from promotion.registry.filters import by_name
 from promotion.registry.interface import Artifact, Run
 from promotion.registry.observing import Registered, hidden, observe
 from promotion.registry.remote import collect_remote
-from promotion.registry.rest import ARCHIVING
-from promotion.registry.stores import artifact_roots, check_store, checked_source, is_database
+from promotion.registry.rest import ARCHIVING, WRITERS
+from promotion.registry.roots import check_root
+from promotion.registry.stores import artifact_roots, check_store, checked_source, experiment_locations, is_database
 
 T = TypeVar("T")
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _LIMITS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1", _RETRIES: "3"}
-_STATUS = {"PERMISSION_DENIED": 403, "UNAUTHENTICATED": 401, "RESOURCE_DOES_NOT_EXIST": 404}
+_STATUS = {
+    "BAD_REQUEST": 400,
+    "INVALID_PARAMETER_VALUE": 400,
+    "INVALID_STATE": 400,
+    "PERMISSION_DENIED": 403,
+    "RESOURCE_ALREADY_EXISTS": 400,
+    "RESOURCE_DOES_NOT_EXIST": 404,
+    "UNAUTHENTICATED": 401,
+}
 
 
 class ClientRegistry:
@@ -55,6 +64,16 @@ class ClientRegistry:
     def address(self) -> str:
         """See ``Registry.address``; a local path is absolute."""
         return identity(self._registry_uri)
+
+    @property
+    def writers(self) -> int:
+        """See ``Registry.writers``: SQLite takes one write at a time."""
+        return 1 if self._registry_uri.lower().startswith("sqlite") else WRITERS
+
+    def rejections(self, operations: Collection[Operation]) -> Mapping[str, Unavailable]:
+        """See ``Registry.rejections``: MLflow's client refuses what cannot be before any server sees it, so nothing can be asked."""
+        del operations
+        return {}
 
     def observe(self, names: Collection[str]) -> Observed:
         """See ``Registry.observe``."""
@@ -173,6 +192,9 @@ class ClientRegistry:
         location = self._ask(where, lambda: self._location(name, version))
         path = local_path(location)
         if path is None:
+            # Databricks and plugins hand out locations that no experiment has.
+            if self._local:
+                check_root(location, self._ask("the artifact roots", lambda: experiment_locations(self._runs())), f"{name}/{version}")
             return collect_remote(location, self._tracking_uri, folder)
         if self._roots is None:
             self._roots = self._ask("the artifact roots", lambda: artifact_roots(self._runs()))
@@ -190,7 +212,7 @@ class ClientRegistry:
         return location
 
     def _write(self, what: object, call: Callable[[], object]) -> None:
-        with _no_retries():
+        with _no_retries:
             self._ask(str(what), call)
 
     def _ask(self, what: str, call: Callable[[], T]) -> T:
@@ -204,21 +226,36 @@ class ClientRegistry:
             said = shortened(f"{type(error).__name__}: {error}")
             msg = f"{self.address} failed when asked for {what}: {said}"
             advice = "check --tracking-uri, --registry-uri and the credentials that this registry needs"
-            raise BadAnswer(msg, hint=advice, status=_STATUS.get(str(code), 500), code=code) from error
+            raise answered(msg, hint=advice, status=_STATUS.get(str(code), 500), code=code) from error
 
 
-@contextmanager
-def _no_retries() -> Iterator[None]:
-    """A write is sent once: MLflow reads this variable at each request."""
-    before = os.environ.get(_RETRIES)
-    os.environ[_RETRIES] = "0"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_RETRIES]
-        else:
-            os.environ[_RETRIES] = before
+class _NoRetries:
+    """A write is sent once: MLflow reads its variable at each request. Several threads may write at once; the last sets it back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before: str | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = os.environ.get(_RETRIES)
+                os.environ[_RETRIES] = "0"
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside:
+                return
+            if self._before is None:
+                del os.environ[_RETRIES]
+            else:
+                os.environ[_RETRIES] = self._before
+
+
+_no_retries = _NoRetries()
 
 
 def _registered(model: Any) -> Registered:  # noqa: ANN401 - MLflow's RegisteredModel

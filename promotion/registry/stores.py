@@ -43,16 +43,21 @@ def check_store(uri: str) -> None:
 
 def artifact_roots(client: Any) -> tuple[Path, ...]:  # noqa: ANN401 - MlflowClient
     """The local folders that experiments keep artifacts in, links resolved; empty when none is local."""
+    return tuple(sorted({path for one in experiment_locations(client) if (path := local_path(one)) is not None}))
+
+
+def experiment_locations(client: Any) -> tuple[str, ...]:  # noqa: ANN401 - MlflowClient
+    """The locations that experiments keep artifacts in, sorted, each once."""
     from mlflow.entities import ViewType
 
-    roots: set[Path] = set()
+    found: set[str] = set()
     token: str | None = None
     while True:
         page = client.search_experiments(view_type=ViewType.ALL, max_results=1000, page_token=token)
-        roots |= {path for one in page if (path := local_path(one.artifact_location or "")) is not None}
+        found |= {one.artifact_location for one in page if one.artifact_location}
         token = page.token
         if not token:
-            return tuple(sorted(roots))
+            return tuple(sorted(found))
 
 
 def checked_source(path: Path, roots: tuple[Path, ...], where: str) -> Path:

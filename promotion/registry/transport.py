@@ -3,39 +3,50 @@
 from __future__ import annotations
 
 import base64
-import math
+import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlencode
 
-import requests
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Timeout
 
 from promotion.errors import Unavailable
 from promotion.registry.access import Access
 from promotion.registry.addresses import http_parts, shortened
 from promotion.registry.artifacts import CHUNK
-from promotion.registry.failures import BUSY, BadAnswer, hint, may_pass, mlflow_error, reason
-from promotion.registry.sockets import Adapter, Authorization
+from promotion.registry.failures import BUSY, BadAnswer, bad_answer, in_text, may_pass, reason
+from promotion.registry.interface import Rejected
+from promotion.registry.sockets import Route, route
 
 CONNECT = 2.0
 """Seconds to wait for a connection."""
 BUDGET = 8.0
 """Seconds within which a read may be asked again: a server that is down is told within 10 s in all."""
 _PAUSES = (0.2, 0.5, 1.0)
-_IDLE = 1.0
 _SECRET = 4
+_OK = 200
+_UNKNOWN = "it is unknown whether the write arrived; run the command again, it reads before it writes"
+_START = "start the server, or check --tracking-uri, --registry-uri, MLFLOW_TRACKING_URI"
+
+Left = Callable[[], float | None]
+"""Tells how many seconds are left for everything; None: as long as it takes."""
 
 
 class Api:
-    """One server. ``read`` retries briefly, ``write`` never does. Every failure is Unavailable and names the address.
+    """One server, for any number of threads at once. ``read`` retries briefly, ``write`` never does.
 
-    ``uri`` may hold user and password, which go before those of ``access``; ``address`` never shows them.
+    ``uri`` may hold user and password, which go before those of ``access``; ``address`` never shows them. ``left`` bounds the total
+    time: what begins after it, or would end after it, is given up. Every failure is Unavailable and names the address.
     """
 
-    def __init__(self, uri: str, access: Access) -> None:
+    def __init__(self, uri: str, access: Access, left: Left = lambda: None) -> None:
         self.address, inline = http_parts(uri)
         self._timeout = access.timeout
+        self._left = left
         user, password = inline or (access.user, access.password)
         header = None
         if user and password:
@@ -45,87 +56,108 @@ class Api:
         # Servers may say back what they were sent. Too short a secret would blank out ordinary words.
         secrets = (password, access.token, header and header.partition(" ")[2])
         self._secrets = tuple(secret for secret in secrets if secret and len(secret) >= _SECRET)
-        self._session = requests.Session()
-        for prefix in ("http://", "https://"):
-            self._session.mount(prefix, Adapter())
-        self._session.cert = access.certificate
-        self._verify = access.verify
-        if header is not None:
-            self._session.auth = Authorization(header)
+        self._route: Route = route(self.address, authorization=header, verify=access.verify, certificate=access.certificate)
         if access.workspace:
-            self._session.headers["X-MLFLOW-WORKSPACE"] = access.workspace
-        self._last = -math.inf
+            self._route.headers["X-MLFLOW-WORKSPACE"] = access.workspace
+        self.knows_user = "Authorization" in self._route.headers or access.certificate is not None
+        """Whether the server is told who asks, so that it may allow one user what it forbids another."""
 
     def read(self, path: str, params: Mapping[str, object] | None = None) -> dict[str, Any]:
         """GET a JSON object; a busy or restarting server is asked again, within ``BUDGET``."""
-        return self._json(self._get(path, params=params))
+        target = f"{path}?{urlencode(params, doseq=True)}" if params else path
+        return self._json(self._patiently("GET", target))
 
     def write(self, method: str, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         """Send one write, once: whether it arrived is unknown after a failure, so the caller reads back."""
-        # A kept connection that the server is just closing would lose the write; a new one costs a fraction of it.
-        if time.monotonic() - self._last > _IDLE:
-            self._session.close()
+        content = json.dumps(body, allow_nan=False).encode()
+        limits = self._limits(self._timeout, "nothing was sent")
         try:
-            return self._json(self._send(method, path, json=body, timeout=(min(CONNECT, self._timeout), self._timeout)))
-        except requests.RequestException as error:
-            advice = "it is unknown whether the write arrived; run the command again, it reads before it writes"
-            raise self._failure(error, advice) from error
+            return self._json(self._send(method, path, limits, {"Content-Type": "application/json"}, body=content))
+        except HTTPError as error:
+            raise self._failure(error, _UNKNOWN) from error
+
+    def probe(self, method: str, path: str, body: Mapping[str, object]) -> BadAnswer | None:
+        """Send what the server must refuse or ignore, as patiently as ``read``; gives its refusal, None for an answer of 200."""
+        content = json.dumps(body, allow_nan=False).encode()
+        try:
+            self._checked(self._patiently(method, path, {"Content-Type": "application/json"}, body=content))
+        except BadAnswer as error:
+            if isinstance(error, Rejected):
+                return error
+            raise
+        return None
 
     @contextmanager
     def stream(self, path: str) -> Iterator[Iterator[bytes]]:
         """GET raw bytes in chunks; the start is retried like ``read``, a break in the middle is Unavailable."""
-        with self._get(path, headers={"Accept-Encoding": "identity"}, stream=True) as answer:
+        answer = self._patiently("GET", path, {"Accept-Encoding": "identity"}, preload_content=False)
+        try:
             yield self._chunks(self._checked(answer))
+        finally:
+            # What was read to its end goes back to be used again; of anything else the rest would come in its way.
+            if not answer.closed:
+                answer.close()
+            answer.release_conn()
 
-    def _get(self, path: str, **options: Any) -> requests.Response:  # noqa: ANN401 - passed to requests
+    def _patiently(self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any) -> BaseHTTPResponse:  # noqa: ANN401 - urllib3's
+        """Send what may be sent again, and do so while the server is busy, within ``BUDGET``."""
         begin = time.monotonic()
         for pause in (*_PAUSES, 0.0):
-            left = BUDGET - (time.monotonic() - begin)
-            final = not pause or left <= pause
+            budget = BUDGET - (time.monotonic() - begin)
+            limits = self._limits(budget, "the registry was not read to the end")
+            total = self._left()
+            final = not pause or min(budget, budget if total is None else total) <= pause
             try:
-                answer = self._send("GET", path, timeout=(max(0.1, min(CONNECT, self._timeout, left)), self._timeout), **options)
-            except requests.RequestException as error:
+                answer = self._send(method, path, limits, headers or {}, **options)
+            except HTTPError as error:
                 if final or not may_pass(error):
-                    raise self._failure(error, "start the server, or check --tracking-uri, --registry-uri, MLFLOW_TRACKING_URI") from error
+                    raise self._failure(error, _START) from error
             else:
-                if final or answer.status_code not in BUSY:
+                if final or answer.status not in BUSY:
                     return answer
-                answer.close()
+                answer.drain_conn()
             time.sleep(pause)
         raise AssertionError  # the last round has returned or raised
 
-    def _send(self, method: str, path: str, **options: Any) -> requests.Response:  # noqa: ANN401 - passed to requests
-        # A redirect usually leads to a log-in page or from http to https: following it with a body or a secret is wrong.
-        # ``verify`` belongs to each request: a session's own is overruled by REQUESTS_CA_BUNDLE.
-        answer = self._session.request(method, f"{self.address}{path}", allow_redirects=False, verify=self._verify, **options)
-        self._last = time.monotonic()
-        return answer
+    def _limits(self, connect: float, otherwise: str) -> Timeout:
+        """The time for one request: its own limits, or what is left of all. Raises Unavailable when nothing is."""
+        left = self._left()
+        if left is None:
+            return Timeout(connect=max(0.1, min(CONNECT, self._timeout, connect)), read=self._timeout)
+        if left <= 0:
+            raise Unavailable(f"the time for {self.address} is over: {otherwise}", hint="allow more with --timeout SECONDS")
+        return Timeout(connect=max(0.1, min(CONNECT, self._timeout, connect, left)), read=min(self._timeout, left))
 
-    def _chunks(self, answer: requests.Response) -> Iterator[bytes]:
+    def _send(self, method: str, path: str, limits: Timeout, headers: Mapping[str, str], **options: Any) -> BaseHTTPResponse:  # noqa: ANN401 - urllib3's
+        # A redirect usually leads to a log-in page or from http to https: following it with a body or a secret is wrong.
+        # Through a proxy the address is not the pool's own.
+        options |= {"retries": False, "redirect": False, "assert_same_host": False, "timeout": limits}
+        return self._route.pool.urlopen(method, f"{self._route.prefix}{path}", headers={**self._route.headers, **headers}, **options)
+
+    def _chunks(self, answer: BaseHTTPResponse) -> Iterator[bytes]:
         try:
-            yield from answer.iter_content(CHUNK)
-        except requests.RequestException as error:
+            for chunk in answer.stream(CHUNK):
+                self._limits(self._timeout, "a file was not read to the end")
+                yield chunk
+        except HTTPError as error:
             raise self._failure(error, "try again; the transfer broke off") from error
 
-    def _json(self, answer: requests.Response) -> dict[str, Any]:
+    def _json(self, answer: BaseHTTPResponse) -> dict[str, Any]:
         self._checked(answer)
         try:
-            body = answer.json()
+            body = json.loads(answer.data)
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            msg = f"{self.address} answered with something that is not MLflow's JSON: {shortened(answer.text, self._secrets)!r}"
-            raise BadAnswer(msg, hint="check that this is the address of an MLflow server", status=answer.status_code, code=None)
+            msg = f"{self.address} answered with something that is not MLflow's JSON: {shortened(in_text(answer), self._secrets)!r}"
+            raise BadAnswer(msg, hint="check that this is the address of an MLflow server", status=answer.status, code=None)
         return body
 
-    def _checked(self, answer: requests.Response) -> requests.Response:
-        if answer.status_code == requests.codes.ok:
+    def _checked(self, answer: BaseHTTPResponse) -> BaseHTTPResponse:
+        if answer.status == _OK:
             return answer
-        code, said = mlflow_error(answer)
-        text = f": {shortened(said, self._secrets)}" if said else ""
-        msg = f"{self.address} answered HTTP {answer.status_code}{text}"
-        raise BadAnswer(msg, hint=hint(answer, code), status=answer.status_code, code=code)
+        raise bad_answer(self.address, answer, self._secrets)
 
-    def _failure(self, error: requests.RequestException, advice: str) -> Unavailable:
+    def _failure(self, error: HTTPError, advice: str) -> Unavailable:
         what = shortened(reason(error, CONNECT, self._timeout), self._secrets)
         return Unavailable(f"{self.address} does not answer: {what}", hint=advice)

@@ -26,6 +26,7 @@ from promotion.domain import (
     ObservedVersion,
     Operation,
     Place,
+    SetAlias,
     SetStage,
     Shown,
     VersionIdentity,
@@ -62,7 +63,7 @@ def apply(observed: Observed, operations: tuple[Operation, ...]) -> list[Observe
             versions[operation.version] = replace(versions[operation.version], stage=operation.stage)
         elif isinstance(operation, DeleteAlias):
             del aliases[operation.alias]
-        else:
+        elif isinstance(operation, SetAlias):
             aliases[operation.alias] = operation.version
         observed = replace(observed, models={**observed.models, old.name: replace(old, versions=versions, aliases=aliases)})
         states.append(observed)

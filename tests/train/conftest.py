@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -32,7 +33,7 @@ def _one_setting_of_torch() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     """The file's own, made small."""
-    tiny = {
+    tiny: dict[str, Any] = {
         "window": 5,
         "d_block": 8,
         "n_blocks": 1,

@@ -42,7 +42,7 @@ def test_exported_answers_are_those_of_the_training_side(
 ) -> None:
     assert settings.window == 5  # so the counts are one, two, the window less one, the window, one more, the most of a call
     some = many(flows, count)
-    answer = np.asarray(loaded.predict(some.frame()))
+    answer: np.ndarray = np.asarray(loaded.predict(some.frame()))
     with torch.no_grad():
         expected = trained.model(torch.from_numpy(some.inputs())).numpy()
     assert answer.shape == (count, len(OUTPUTS))
@@ -51,7 +51,8 @@ def test_exported_answers_are_those_of_the_training_side(
 
 def test_a_stream_is_answered_alike_alone_and_among_others(loaded: PyFuncModel, flows: Flows) -> None:
     some = many(flows, 700)
-    together = np.asarray(loaded.predict(some.frame()))
+    together: np.ndarray = np.asarray(loaded.predict(some.frame()))
+    alone: np.ndarray
     for stream in range(4):
         mine = np.flatnonzero(some.stream == stream)
         alone = np.asarray(loaded.predict(some.take(mine).frame()))

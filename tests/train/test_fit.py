@@ -22,7 +22,7 @@ from train.checkpoint import Checkpoint
 from train.config import Settings
 from train.datasets.synthetic import write
 from train.errors import TrainError
-from train.fit import Trained, fit
+from train.fit import Trained, fit, hidden_and_weighted
 from train.flows import Flows
 from train.metrics import figures
 from train.moe import Parts, Router
@@ -253,3 +253,35 @@ def test_balanced_rows_weigh_both_classes_alike_wherever_a_shortcut_puts_them() 
     assert weight.mean() == pytest.approx(1)
     assert weight[:300].sum() == pytest.approx(weight[300:360].sum(), rel=1e-5)
     assert np.array_equal(balanced(column, truth, [0], 0.0), np.ones(760, dtype=np.float32))
+
+
+def test_only_rows_without_order_are_weighed_against_their_class_mix(flows: Flows, settings: Settings) -> None:
+    telling = np.where(flows.attack, 254.0, np.where(np.arange(len(flows)) % 20 == 0, 254.0, 31.0))
+    values = np.stack([np.random.RandomState(0).normal(size=len(flows)), telling], axis=1)
+    known = replace(flows, columns=("noise", "ttl"), values=values)
+    chosen = replace(settings, shortcut_balance=1.0, shortcut_dropout=0.5)
+    for rows, weighed in ((known, False), (known.without_context(), True)):
+        inputs = torch.from_numpy(rows.inputs())
+        rates, weight = hidden_and_weighted(Preprocessing(inputs[:, :-1]), inputs, rows.attack, chosen)
+        assert rates.tolist() == [pytest.approx(settings.column_dropout), 0.5]
+        seen = telling == 254
+        assert (weight[seen & ~rows.attack].mean() > 3 * weight[seen & rows.attack].mean()) == weighed
+        assert (weight == 1).all() != weighed
+
+
+def test_the_routers_temperature_rises_where_what_it_learned_does_not_hold(settings: Settings) -> None:
+    source = torch.Generator().manual_seed(0)
+    truth = (torch.rand(8000, generator=source) < 0.5).float()
+    kind = torch.randint(0, 2, (8000, 1), generator=source).float()
+    kept = torch.arange(8000) // settings.block % 4 == 3
+    right, wrong = (truth * 2 - 1) * 3, (1 - truth * 2) * 3
+    first = torch.where((kind[:, 0] == 0) != kept, right, wrong)  # whom to trust is the other way round in the kept blocks
+    parts = Parts(torch.stack([first, torch.zeros(8000), -first], dim=1), torch.zeros(8000), kind)
+    router = Router(n_numbers=1, bound=1.0)
+    teach(router, Honest(parts, truth, torch.ones(8000), natural=True), settings)
+    assert float(router.temperature) == 10
+    steady = Router(n_numbers=1, bound=1.0)
+    same_everywhere = torch.where(kind[:, 0] == 0, right, wrong)
+    parts = Parts(torch.stack([same_everywhere, torch.zeros(8000), -same_everywhere], dim=1), torch.zeros(8000), kind)
+    teach(steady, Honest(parts, truth, torch.ones(8000), natural=True), settings)
+    assert float(steady.temperature) == 1

@@ -15,6 +15,8 @@ FILES = {"MLmodel": b"flavors: {}\n", "data/model.json": b"{}" * 500, "data/deep
 
 class Backend(Protocol):
     registry: Registry
+    leaves_aliases: bool
+    """Whether deleting a version leaves its aliases behind."""
 
     def register(
         self, name: str, files: Mapping[str, bytes] = FILES, *, tags: Mapping[str, str] | None = None, description: str = ""
@@ -30,6 +32,8 @@ class Backend(Protocol):
 
 
 class MemoryBackend:
+    leaves_aliases = False
+
     def __init__(self) -> None:
         self.memory = MemoryRegistry()
         self.registry: Registry = self.memory
@@ -60,8 +64,10 @@ class MemoryBackend:
 class MlflowBackend:
     """Fills a real registry through MLflow's own client; ``root`` is where a new experiment keeps artifacts, if not served."""
 
-    def __init__(self, registry: Registry, uri: str, root: Path | None = None) -> None:
+    def __init__(self, registry: Registry, uri: str, root: Path | None = None, *, leaves_aliases: bool = False) -> None:
         from mlflow import MlflowClient
+
+        self.leaves_aliases = leaves_aliases
 
         self.registry = registry
         self.uri = uri

@@ -28,7 +28,17 @@ def rest_backend(mlflow_server) -> MlflowBackend:
     return MlflowBackend(connect(mlflow_server, None, {}), mlflow_server)
 
 
-@pytest.fixture(params=["memory", "sqlite", "rest"])
+@pytest.fixture(scope="session")
+def postgres_backend(postgres_server) -> MlflowBackend:
+    return MlflowBackend(connect(postgres_server, None, {}), postgres_server)
+
+
+@pytest.fixture(scope="session")
+def old_backend(old_mlflow_server) -> MlflowBackend:
+    return MlflowBackend(connect(old_mlflow_server, None, {}), old_mlflow_server, leaves_aliases=True)
+
+
+@pytest.fixture(params=["memory", "sqlite", "rest", "postgres", "old"])
 def backend(request) -> Backend:
     if request.param == "memory":
         return MemoryBackend()

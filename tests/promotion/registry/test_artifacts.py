@@ -143,6 +143,8 @@ class Store:
         self.asked.append(url.path)
         if url.path.endswith("/get-download-uri"):
             say(handler, {"artifact_uri": self.uri})
+        elif url.path.endswith("/experiments/search"):
+            say(handler, {"experiments": [{"artifact_location": self.uri.partition("?")[0]}]})
         elif url.path.endswith("/mlflow-artifacts/artifacts"):
             say(handler, {"files": self.listing(parse_qs(url.query)["path"][0])})
         else:

@@ -57,8 +57,9 @@ def test_what_is_no_address(uri):
     assert "s3cret" not in caught.value.message
 
 
-def test_signing_plugins_are_left_to_mlflow():
-    registry = connect("http://127.0.0.1:9", None, {"MLFLOW_TRACKING_AWS_SIGV4": "true"})
+@pytest.mark.parametrize("environ", [{"MLFLOW_TRACKING_AWS_SIGV4": "true"}, {"MLFLOW_TRACKING_AUTH": "kubernetes"}])
+def test_signing_plugins_are_left_to_mlflow(environ):
+    registry = connect("http://127.0.0.1:9", None, environ)
     assert isinstance(registry, ClientRegistry)
     assert registry.address == "http://127.0.0.1:9"
 

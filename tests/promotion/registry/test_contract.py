@@ -1,4 +1,4 @@
-"""What every registry client must do, on the fake, on SQLite through MLflow's client, and over HTTP on a real server."""
+"""What every registry client must do: the fake, MLflow's client on SQLite, and HTTP to SQLite, to PostgreSQL, and to MLflow 2.9."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from promotion.domain import DeleteAlias, SetAlias, SetStage
 from promotion.errors import Unavailable, UsageError
+from promotion.registry import observing
 from promotion.registry.artifacts import digest_folder
 from tests.promotion.registry.backends import FILES, write
 
@@ -52,7 +53,9 @@ def test_names_are_sorted_and_complete(backend, name):
     assert list(names) == sorted(names)
 
 
-def test_few_and_many_models_read_the_same(backend, name):
+def test_few_and_many_models_read_the_same(backend, name, monkeypatch):
+    monkeypatch.setattr(observing, "FEW", 5)
+    monkeypatch.setattr(observing, "_PIECE", 9)
     wanted = [f"{name}-{number:02}" for number in range(23)]
     for one in wanted:
         backend.register(one, {"MLmodel": one.encode()})
@@ -160,7 +163,8 @@ def test_deleting_a_version_removes_its_aliases_and_its_number_for_good(backend,
     backend.registry.apply(SetStage(name, 2, "Production", archive_existing=True))
     backend.delete_version(name, 2)
     model = backend.registry.model(name)
-    assert (tuple(model.versions), model.aliases) == ((1,), {})
+    # Before MLflow 2.10 the alias stays, and leads nowhere.
+    assert (tuple(model.versions), model.aliases) == ((1,), {"production": 2} if backend.leaves_aliases else {})
     assert backend.register(name, {"MLmodel": b"x"}) == 3
 
 

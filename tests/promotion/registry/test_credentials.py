@@ -85,6 +85,8 @@ def test_a_workspace_goes_along_and_is_part_of_the_target(faulty):
         ({"MLFLOW_HTTP_REQUEST_TIMEOUT": "nan"}, "not a number of seconds"),
         ({"MLFLOW_TRACKING_SERVER_CERT_PATH": "/no/such.pem"}, "does not exist"),
         ({"MLFLOW_TRACKING_INSECURE_TLS": "true", "MLFLOW_TRACKING_SERVER_CERT_PATH": "/dev/null"}, "both set"),
+        ({"MLFLOW_TRACKING_INSECURE_TLS": "yes"}, "neither true nor false"),
+        ({"MLFLOW_TRACKING_CLIENT_CERT_PATH": "/no/such.pem"}, "does not exist"),
     ],
 )
 def test_settings_that_cannot_be(environ, match):

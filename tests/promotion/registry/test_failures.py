@@ -55,7 +55,7 @@ def test_a_connection_that_never_comes_about_is_given_up_in_time(monkeypatch):
         error = refused(lambda: connect(f"http://127.0.0.1:{listener.getsockname()[1]}", None, {}).observe(["m"]))
         for other in others:
             other.close()
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 5
     assert "no connection within 0.5 s" in error.message
 
 

@@ -3,49 +3,29 @@
 from __future__ import annotations
 
 import pytest
-import requests
 
-from promotion.domain import SetStage
+from promotion.domain import DeleteAlias, SetAlias, SetStage, SetVersionTag
 from promotion.errors import Unavailable
 from promotion.registry.connect import connect
+from promotion.registry.interface import Rejected
+from tests.guarded import ADMIN, EDITOR, READER, STRANGER, credentials, grant
 from tests.promotion.registry.backends import MlflowBackend
-from tests.server import Server
-
-ADMIN = ("admin", "correct-horse-battery")
-READER = ("reader", "staple-battery-horse")
-STRANGER = ("stranger", "horse-staple-correct")
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory):
-    """The server's URL, with a model ``guarded`` that the reader may read and the stranger may not see."""
-    folder = tmp_path_factory.mktemp("guarded")
-    settings = folder / "auth.ini"
-    settings.write_text(
-        f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{folder}/auth.db\nadmin_username = {ADMIN[0]}\n"
-        f"admin_password = {ADMIN[1]}\nauthorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
-    )
-    environment = {"MLFLOW_AUTH_CONFIG_PATH": str(settings), "MLFLOW_FLASK_SERVER_SECRET_KEY": "tests"}
-    patch = pytest.MonkeyPatch()
-    with Server(folder, arguments=("--app-name", "basic-auth"), environment=environment) as server:
-        patch.setenv("MLFLOW_TRACKING_USERNAME", ADMIN[0])
-        patch.setenv("MLFLOW_TRACKING_PASSWORD", ADMIN[1])
-        MlflowBackend(as_user(server.url, ADMIN), server.url).register("guarded", {"MLmodel": b"x"})
-        patch.undo()
-        for user, password in (READER, STRANGER):
-            call(server.url, "2.0/mlflow/users/create", {"username": user, "password": password})
-        grant = {"username": STRANGER[0], "resource_type": "registered_model", "resource_id": "guarded", "permission": "DENY"}
-        call(server.url, "3.0/mlflow/users/permissions/grant", grant)
-        yield server.url
-
-
-def call(url, path, body):
-    answer = requests.post(f"{url}/api/{path}", json=body, auth=ADMIN, timeout=10)
-    assert answer.status_code == 200, answer.text
+def guarded(guarded_server):
+    """The server's URL, with a model ``guarded`` that the reader may read, the editor may edit and the stranger may not see."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in credentials(ADMIN).items():
+            patch.setenv(name, value)
+        MlflowBackend(as_user(guarded_server, ADMIN), guarded_server).register("guarded", {"MLmodel": b"x"})
+    grant(guarded_server, STRANGER, "guarded", "DENY")
+    grant(guarded_server, EDITOR, "guarded", "EDIT")
+    return guarded_server
 
 
 def as_user(url, user):
-    return connect(url, None, {"MLFLOW_TRACKING_USERNAME": user[0], "MLFLOW_TRACKING_PASSWORD": user[1]})
+    return connect(url, None, credentials(user))
 
 
 def test_nobody_is_asked_who_they_are(guarded):
@@ -79,3 +59,44 @@ def test_a_reader_plans_and_does_not_apply(guarded):
     assert "EDIT" in str(caught.value.hint)
     as_user(guarded, ADMIN).apply(SetStage("guarded", 1, "Production", archive_existing=True))
     assert registry.model("guarded").in_stage("Production") == (1,)
+
+
+WRITES = (
+    SetStage("guarded", 1, "Staging", archive_existing=True),
+    SetAlias("guarded", "staging", 1),
+    DeleteAlias("guarded", "staging"),
+    SetVersionTag("guarded", 1, "owner", "ids-team"),
+)
+
+
+@pytest.mark.parametrize("user", [ADMIN, EDITOR, READER], ids=lambda one: one[0])
+def test_whether_a_write_is_allowed_is_known_without_writing(guarded, user):
+    registry = as_user(guarded, user)
+    before = registry.model("guarded")
+    told = [registry.rejections([write]) for write in WRITES]
+    assert registry.model("guarded") == before, "asking changes nothing"
+    assert [rejections == {} for rejections in told] == [takes(registry, write) for write in WRITES], "and says what then happens"
+    for rejections in told:
+        for name, error in rejections.items():
+            assert (name, isinstance(error, Rejected)) == ("guarded", True)
+            assert "does not let this user write guarded (HTTP 403)" in error.message
+            assert "EDIT on guarded" in str(error.hint)
+
+
+def takes(registry, write):
+    """Whether the write is taken when it is sent."""
+    try:
+        registry.apply(write)
+    except Rejected:
+        return False
+    return True
+
+
+def test_an_open_server_is_asked_once_and_takes_nothing(rest_backend, name, postgres_backend, old_backend):
+    for backend in (rest_backend, postgres_backend, old_backend):
+        backend.register(name, {"MLmodel": b"x"})
+        before = backend.registry.model(name)
+        writes = [SetStage(name, 1, "Staging", archive_existing=True), SetAlias(name, "staging", 1), DeleteAlias(name, "staging")]
+        for write in [*writes, SetVersionTag(name, 1, "owner", "ids-team")]:
+            assert backend.registry.rejections([write]) == {}
+        assert backend.registry.model(name) == before
