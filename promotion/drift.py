@@ -61,7 +61,8 @@ class Drifted:
 
 def find(workspace: Workspace, declaration: Declaration) -> Survey:
     """Survey against what was applied last: its plan holds healing alone."""
-    found = survey(workspace, declaration)
+    # A reconcile that ends between two readings would look like drift.
+    found = survey(workspace, declaration, to_write=True)
     desired = restored(declaration.desired, found.applied, found.observed)
     return replace(
         found,

@@ -103,7 +103,7 @@ def reconcile(workspace: Workspace, options: Options) -> Outcome:
     commit = newest(workspace, options)
     declaration = at(workspace.git, commit.sha, workspace.layout)
     _check_clean(workspace, tuple(source for one in declaration.policies.evaluations for source in one.sources), commit.sha)
-    found = survey(workspace, declaration)
+    found = survey(workspace, declaration, to_write=True)
     check_free(found.state, workspace.now(), break_lease=options.break_lease)
     _check_order(workspace, found, commit.sha, allow_older=options.allow_older)
     _check_plan(found, options)
@@ -213,7 +213,7 @@ def _write(workspace: Workspace, options: Options, found: Survey, target: Desire
         deadline = until - timedelta(seconds=options.margin)
         try:
             end = converge(workspace, target, found.applied, found.observed, outcome.written, deadline, pace)
-        except PromotionError:
+        except (PromotionError, KeyboardInterrupt):  # a job that is cancelled is interrupted
             _let_go(workspace, state, intent)
             raise
         outcome, record = _without(replace(outcome, written=end.written), record, end.refused)

@@ -48,7 +48,7 @@ def rollback(workspace: Workspace, options: Options, name: str, environment: str
     differ, the predecessor is on hold), nothing is written.
     """
     commit = newest(workspace, options)
-    found = survey(workspace, at(workspace.git, commit.sha, workspace.layout))
+    found = survey(workspace, at(workspace.git, commit.sha, workspace.layout), to_write=True)
     check_free(found.state, workspace.now(), break_lease=options.break_lease)
     declared = next((one for one in found.desired.bindings if (one.model, one.environment) == (name, environment)), None)
     if declared is None:

@@ -79,29 +79,41 @@ class Judgement:
     statements: Mapping[str, bytes]
 
 
-def survey(workspace: Workspace, declaration: Declaration, *, base: str | None = None) -> Survey:
+def survey(workspace: Workspace, declaration: Declaration, *, base: str | None = None, to_write: bool = False) -> Survey:
     """Read the journal and the registry, and plan. With ``base``, only what differs from that commit's declaration.
+
+    ``to_write``: the registry is read after the journal, not at the same time. Whoever then appends to that entry of the journal knows that
+    no reconcile ended after the registry was read: else what is recorded as applied might not be what the registry shows.
 
     Raises JournalError when the journal does not verify, or is behind what the registry remembers of it.
     """
     desired = declaration.desired
     if base is not None:
         desired = since(workspace.git, workspace.layout, base, desired)
-    # Both wait for somebody else most of the time.
-    with ThreadPoolExecutor(1) as pool:
-        observing = pool.submit(workspace.registry.observe, desired.models)
-        state = workspace.journal.read()
-        applied = state.applied_all()
-        observed = observing.result()
-    try:
-        check_memory(workspace.journal, state, observed)
-    except JournalError:
-        # A reconcile may have ended between the two readings: then the journal read now knows what the registry remembers.
-        state = workspace.journal.read()
-        applied = state.applied_all()
-        check_memory(workspace.journal, state, observed)
+    state, observed = _read(workspace, desired.models, at_once=not to_write)
+    applied = state.applied_all()
     made = plan(desired, observed, applied, policies=declaration.policies.digest)
     return Survey(replace(declaration, desired=desired), state, observed, applied, made)
+
+
+def _read(workspace: Workspace, models: tuple[str, ...], *, at_once: bool) -> tuple[State, Observed]:
+    """The journal and the registry; at once, since both wait for somebody else most of the time, or one after the other."""
+    with ThreadPoolExecutor(1) as pool:
+        early = pool.submit(workspace.registry.observe, models) if at_once else None
+        state = workspace.journal.read()
+        observed = early.result() if early else workspace.registry.observe(models)
+    while True:
+        try:
+            check_memory(workspace.journal, state, observed)
+        except JournalError:
+            # A reconcile may have ended between the two readings. The registry is told of an entry after it was pushed: a journal that
+            # has not grown since lacks it indeed.
+            newer = workspace.journal.read()
+            if newer.head == state.head:
+                raise
+            state, observed = newer, workspace.registry.observe(models)
+        else:
+            return state, observed
 
 
 def since(git: Git, layout: Layout, base: str, desired: Desired) -> Desired:

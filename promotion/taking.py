@@ -70,7 +70,7 @@ def take(workspace: Workspace, options: Options) -> Taken:
     Raises as ``reconcile`` does for a checkout that is not main's newest commit, and Conflict while a reconcile is under way.
     """
     commit = newest(workspace, options)
-    found = survey(workspace, at(workspace.git, commit.sha, workspace.layout))
+    found = survey(workspace, at(workspace.git, commit.sha, workspace.layout), to_write=True)
     check_free(found.state, workspace.now())
     if open_intent(found.state, workspace.now()).entry is not None:
         raise Conflict("a reconcile was left unfinished", hint="promotion reconcile completes it")

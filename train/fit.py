@@ -28,8 +28,9 @@ Array = np.ndarray[Any, Any]
 THRESHOLD = 0.5
 """The decision point of every model made here.
 
-It is fixed and not searched: validation rows are of the same days as training rows, and a threshold that fits them best is worse on
-other days. Training itself puts the decision at 0.5, and calibration keeps it there.
+It is part of the probabilities and not searched on validation rows: those are of the same days as training rows, and a threshold that
+fits them best is worse on other days. Training puts the decision at 0.5; where rows come without order, calibration shifts it by what
+experts say about stretches of training rows that they have not seen (``calibration.teach``).
 """
 
 
@@ -74,7 +75,7 @@ def _fit(flows: Flows, settings: Settings, stage: Stage, checkpoint: Path | None
     torch.manual_seed(settings.seed)
     inputs = torch.from_numpy(training.inputs())
     preprocessing = _preprocessing(training, inputs, settings)
-    rates, weight = _hidden_and_weighted(preprocessing, inputs, training.attack, settings)
+    rates, weight = hidden_and_weighted(preprocessing, inputs, training.attack, settings)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     preprocessing.to(device)
     rows, judged = _rows(preprocessing, training, settings), _rows(preprocessing, validation, settings)
@@ -144,7 +145,7 @@ def _preprocessing(training: Flows, inputs: Tensor, settings: Settings) -> Prepr
     )
 
 
-def _hidden_and_weighted(preprocessing: Preprocessing, inputs: Tensor, attack: Array, settings: Settings) -> tuple[Tensor, Array]:
+def hidden_and_weighted(preprocessing: Preprocessing, inputs: Tensor, attack: Array, settings: Settings) -> tuple[Tensor, Array]:
     """How often each column is hidden (F + C,), and what each training row weighs (N,).
 
     Rows in capture order keep the class mix of their network, which the next capture will have as well. Rows without any order were

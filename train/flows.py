@@ -28,6 +28,7 @@ class Flows:
     the dataset's own label; ``attack``: (N,) bool. ``digest``: sha256 of the files' bytes. ``dropped``: reason → rows left out.
     ``group``: (N,) int64, the burst, addresses or repetition that a row belongs to: rows of a group are not independent, so intervals
     count groups. ``categorical``: columns whose values are codes; ``categories``: column → the words that they stand for, 0 is "other".
+    ``notes``: what a person should know of the files, as sentences.
     """
 
     columns: tuple[str, ...]
@@ -41,6 +42,7 @@ class Flows:
     group: np.ndarray[Any, Any] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     categorical: tuple[str, ...] = ()
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.group) != len(self.attack):

@@ -41,9 +41,7 @@ class RestRegistry:
     ``left`` tells how many seconds all of it may still take.
     """
 
-    def __init__(
-        self, registry_uri: str, tracking_uri: str | None = None, access: Access | None = None, left: Left = lambda: None
-    ) -> None:
+    def __init__(self, registry_uri: str, tracking_uri: str | None = None, access: Access | None = None, left: Left = lambda: None) -> None:
         self._access = access or Access()
         self._models = Api(registry_uri, self._access, left)
         self._runs = self._models if tracking_uri in {None, registry_uri} else Api(tracking_uri or registry_uri, self._access, left)

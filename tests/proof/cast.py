@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.models import register_version
@@ -45,6 +45,11 @@ PARTS = (
     Part("swap", ({"staging": 2, "production": 1}, {"staging": 2, "production": 1}, {"staging": 1, "production": 2})),
     Part("begin", ({}, {}, {"staging": 1, "production": 2})),
 )
+
+
+def crowd(times: int) -> tuple[Part, ...]:
+    """The parts, each several times under other names: from eight models on, several are written at once."""
+    return tuple(replace(part, name=f"{part.name}-{number}") for number in range(times) for part in PARTS)
 
 
 @dataclass
@@ -96,7 +101,7 @@ class Cast:
     def run(self, url: str, *more: str, ahead: float = 0.0, timeout: float | None = None) -> Run:
         """Start a reconcile of the newest commit by the command line; ``timeout`` is the client's patience in seconds."""
         environment = {} if timeout is None else {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(timeout)}
-        arguments = ("reconcile", "-C", str(self.clone), "--tracking-uri", url, "--max-changes", "50", *more)
+        arguments = ("reconcile", "-C", str(self.clone), "--tracking-uri", url, "--max-changes", "500", *more)
         return Run(arguments, self.log, clock=self.clock.ahead(ahead), environment=environment).start()
 
     def verify(self) -> tuple[int, str]:
@@ -123,7 +128,7 @@ class Cast:
         found = []
         for environment, now in self.rest.shown(name).items():
             may = part.may(environment)
-            swapping = environment == "staging" and name == "swap"
+            swapping = environment == "staging" and name.startswith("swap")
             stage = now.bearers[0] if len(now.bearers) == 1 else None
             if len(now.bearers) > 1 or (stage not in may and not (swapping and not now.bearers)) or now.alias not in may:
                 found.append(f"{name} {environment}: {now}")

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import tempfile
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.proof import faults, pushes
-from tests.proof.cast import Cast
+from tests.proof.cast import PARTS, Cast, crowd
 from tests.proof.child import Run
 from tests.proof.proxy import Fault, Proxy
 from tests.server import Server
@@ -57,6 +58,7 @@ class Matrix:
 
     def __post_init__(self) -> None:
         self._pid = 0
+        self._restarting = threading.Lock()
 
     def kinds(self) -> dict[str, Fault]:
         found = dict(faults.matrix(faults.killer(lambda: self._pid), self._restart, stall=STALL))
@@ -110,9 +112,11 @@ class Matrix:
         return self.cell(kind, index, lambda _: None, pushes.PushFault(self.cast.origin, kind, index, last or index))
 
     def _over(self, cell: Cell, push: pushes.PushFault | None) -> None:
-        """The fault is over: what was full has room, what was stopped goes on."""
+        """The fault is over: what was full has room, what was stopped runs again."""
         if cell.kind == "disk full":
             faults.fill_disk(self.server.group or 0, full=False)
+        with self._restarting:
+            pass  # the server is back, if it was away
         if push is not None and push.over() < push.index:
             cell.problems.append("there was no such push")
 
@@ -146,8 +150,9 @@ class Matrix:
             cell.problems += self.cast.violations(name)
 
     def _restart(self) -> None:
-        self.server.stop()
-        self.server.start()
+        with self._restarting:
+            self.server.stop()
+            self.server.start()
 
 
 def at(index: int, fault: Fault) -> Callable[[int], Fault | None]:
@@ -179,12 +184,13 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kind", action="append", help="only this kind of fault (repeatable)")
     parser.add_argument("--every", type=int, default=1, help="only every n-th write")
+    parser.add_argument("--times", type=int, default=1, help="so many times the six models; from 2 on, several are written at once")
     parser.add_argument("--signed", action="store_true", help="sign the journal: twice as slow")
     chosen = parser.parse_args()
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder) / "server") as server, Proxy(server.url) as proxy:
-        cast = Cast(Path(folder) / "cast", server.url, signed=chosen.signed)
+        cast = Cast(Path(folder) / "cast", server.url, signed=chosen.signed, parts=crowd(chosen.times) if chosen.times > 1 else PARTS)
         cast.prepare()
         return report(run(Matrix(cast, proxy, server), chosen.kind, every=chosen.every))
 

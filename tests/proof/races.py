@@ -21,8 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from promotion.journal import GRACE
 from tests.models import register_version
-from tests.proof.arena import CLONES, VERSIONS, Arena
+from tests.proof.arena import CLONES, SCALE, VERSIONS, Arena
 from tests.proof.child import Run
 from tests.proof.proxy import Exchange, Proxy
 from tests.proof.reader import DISTURBED, OFF, STRICT, Counts, Reader
@@ -30,7 +31,8 @@ from tests.proof.registry import Rest
 from tests.server import Server
 
 ROUNDS_OF_ONE_MODEL = 50
-LEASE = 30.0
+LEASE = 90.0
+"""Of an owner that is stopped: seconds of a clock that runs 30 times as fast."""
 RETRIES = 8
 MAY = {0, 6}
 """How a reconcile that races may end: done, or somebody else was faster."""
@@ -125,7 +127,7 @@ class Rounds:
     def _stopped(self) -> None:
         """An owner is stopped with the lock in its hand; another takes over and applies a newer commit; then the first goes on."""
         arena, random = self.arena, self.random
-        hold = Hold(random.randint(2, 5), late=random.random() < 0.5)
+        hold = Hold(random.randint(2, 4), late=random.random() < 0.5)
         self.proxy.reset(lambda number: hold.fault if number == hold.write else None)
         arena.advance(arena.main + 1)
         owner = arena.run(0, arena.main, url=self.proxy.url, lease=LEASE).start()
@@ -139,7 +141,7 @@ class Rounds:
         since = time.monotonic()
         self._ended(arena.run(1, arena.main).start())  # the lock is held: it says so
         arena.advance(arena.main + 1)
-        time.sleep(max(0.0, since + 2.2 - time.monotonic()))
+        time.sleep(max(0.0, since + (LEASE + GRACE.total_seconds()) / SCALE + 0.2 - time.monotonic()))
         code = self._ended(arena.run(2, arena.main).start())
         self.tally.events[f"successor ends with {code}"] += 1
         before = arena.wrong()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -27,28 +25,25 @@ class Shown:
 
 
 class Rest:
-    """Plain calls to one server, with a connection for each thread. Raises OSError when it does not answer, RuntimeError for an error."""
+    """Plain calls to one server, from any number of threads. Raises OSError when it does not answer, RuntimeError for an error."""
 
     def __init__(self, url: str) -> None:
         where = urlsplit(url)
         self._where = (where.hostname or "", where.port)
-        self._own = threading.local()
 
     def call(self, method: str, path: str, params: dict[str, Any]) -> dict[str, Any]:
-        """One call; a connection that was idle for a second is not used again, since the server may be closing it."""
+        """One call, on a connection of its own."""
         target = f"{_API}/{path}" + (f"?{urlencode(params, doseq=True)}" if method == "GET" else "")
         body = None if method == "GET" else json.dumps(params).encode()
-        own = self._own
-        if time.monotonic() - getattr(own, "used", 0.0) > 1.0:
-            own.connection = http.client.HTTPConnection(*self._where, timeout=30)
+        connection = http.client.HTTPConnection(*self._where, timeout=30)
         try:
-            own.connection.request(method, target, body, {"Content-Type": "application/json"})
-            answer = own.connection.getresponse()
+            connection.request(method, target, body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
             content = answer.read()
-            own.used = time.monotonic()
-        except (OSError, http.client.HTTPException) as error:
-            own.used = 0.0
+        except http.client.HTTPException as error:
             raise OSError(str(error)) from error
+        finally:
+            connection.close()
         if answer.status != 200:
             msg = f"{method} {path} {params}: {answer.status} {content[:300]!r}"
             raise RuntimeError(msg)

@@ -12,6 +12,7 @@ import pytest
 
 from train import datasets
 from train.datasets import cicids2017, synthetic, unsw_nb15
+from train.datasets.table import pieces
 from train.errors import TrainError
 from train.flows import NO_CONTEXT, Flows
 
@@ -78,7 +79,11 @@ LONG = gzip.compress(cicids(*[flow(b"BENIGN")] * 400))
         ("cicids2017", LONG[:40] + b"\x00\x00\x00\x00" + LONG[44:], "rows.csv:"),
         ("cicids2017", cicids(flow(b"BENIGN"), flow(b"BENIGN\x81")), "rows.csv:3: not cp1252 text"),
         ("cicids2017", HEAD + b"\n" + flow(b""), "no row of these files has a label"),
-        ("cicids2017", HEAD.replace(b"Label", b"Class") + b"\n", "rows.csv:1: 79 columns that are not the 79 of this format (missing: Label"),
+        (
+            "cicids2017",
+            HEAD.replace(b"Label", b"Class") + b"\n",
+            "rows.csv:1: 79 columns that are not the 79 of this format (missing: Label",
+        ),
         ("cicids2017", b"\xff\xfe" + "a,b\n".encode("utf-16-le"), "rows.csv:1: "),
         ("cicids2017", labelled(("7/7/2017 3:56", "BENIGN"), ("yesterday", "DDoS")), "rows.csv:3: 'Timestamp' holds 'yesterday'"),
         ("unsw-nb15", partition({}, {"attack_cat": "Exploits"}), "rows.csv:3: 'label' is 0 but 'attack_cat' is Exploits"),
@@ -98,8 +103,7 @@ def test_what_cannot_be_meant_is_refused_with_its_place(read: Callable[..., Flow
 
 
 def test_the_same_faults_are_told_beyond_the_first_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    short = cicids2017.pieces
-    monkeypatch.setattr(cicids2017, "pieces", lambda path, layouts, encoding: short(path, layouts, encoding, 4))
+    monkeypatch.setattr(cicids2017, "pieces", lambda path, layouts, encoding: pieces(path, layouts, encoding, 4))
     for place, fault, told in ((7, b"1,2,3", "3 cells"), (9, flow(b"Gremlins"), "'Gremlins'"), (6, b"x" + ROW[1:], "78 cells")):
         lines = [flow(b"BENIGN")] * 11
         lines[place] = fault
@@ -109,8 +113,7 @@ def test_the_same_faults_are_told_beyond_the_first_piece(tmp_path: Path, monkeyp
 
 
 def test_blank_lines_and_rows_without_a_label_are_counted_apart_in_every_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    short = cicids2017.pieces
-    monkeypatch.setattr(cicids2017, "pieces", lambda path, layouts, encoding: short(path, layouts, encoding, 2))
+    monkeypatch.setattr(cicids2017, "pieces", lambda path, layouts, encoding: pieces(path, layouts, encoding, 2))
     rows = [flow(b"BENIGN"), b"", b"," * 78, flow(b" "), flow(b"Bot"), b"  ", *[b"," * 78] * 4, b""]
     (tmp_path / "rows.csv").write_bytes(cicids(*rows))
     told = {"no label": 6, "blank line": 3}
@@ -144,7 +147,7 @@ def test_the_same_file_twice_is_refused(tmp_path: Path) -> None:
 def test_time_that_goes_back_begins_a_new_stream_and_afternoons_are_twelve_hours_on(read: Callable[..., Flows]) -> None:
     # The owners' clock has twelve hours and no mark: 8 to 12 is the morning, 1 to 7 the afternoon.
     times = ["7/7/2017 11:59", "7/7/2017 12:01", "7/7/2017 1:00", "7/7/2017 1:00", "7/7/2017 8:30", "7/7/2017 8:31", "6/7/2017 9:00"]
-    flows = read(labelled(*((time, "BENIGN") for time in times * 1)))
+    flows = read(labelled(*((time, "BENIGN") for time in times)))
     assert flows.stream.tolist() == [0, 0, 0, 0, 1, 1, 2]
 
 
@@ -159,10 +162,12 @@ def test_rows_whose_times_jump_to_and_fro_have_no_context(read: Callable[..., Fl
     assert set(flows.stream.tolist()) == {NO_CONTEXT}
 
 
-OWNERS = "srcip,sport,dstip,dsport,proto,state,dur,sbytes,dbytes,sttl,dttl,sloss,dloss,service,Sload,Dload,Spkts,Dpkts,swin,dwin,stcpb,dtcpb,\
+OWNERS = (
+    "srcip,sport,dstip,dsport,proto,state,dur,sbytes,dbytes,sttl,dttl,sloss,dloss,service,Sload,Dload,Spkts,Dpkts,swin,dwin,stcpb,dtcpb,\
 smeansz,dmeansz,trans_depth,res_bdy_len,Sjit,Djit,Stime,Ltime,Sintpkt,Dintpkt,tcprtt,synack,ackdat,is_sm_ips_ports,ct_state_ttl,\
 ct_flw_http_mthd,is_ftp_login,ct_ftp_cmd,ct_srv_src,ct_srv_dst,ct_dst_ltm,ct_src_ ltm,ct_src_dport_ltm,ct_dst_sport_ltm,ct_dst_src_ltm,\
 attack_cat,Label"
+)
 
 
 def test_a_raw_capture_may_have_the_owners_names_above_it_and_be_parquet(tmp_path: Path, read: Callable[..., Flows]) -> None:
@@ -178,7 +183,7 @@ def test_a_raw_capture_may_have_the_owners_names_above_it_and_be_parquet(tmp_pat
 
 def test_partitions_under_each_others_names_are_told_by_their_content(tmp_path: Path) -> None:
     """The official testing set has 37,000 normal rows and 45,332 attacks."""
-    rows = [{}] * 37_000 + [{"attack_cat": "Fuzzers", "label": "1"}] * 45_332
+    rows: list[dict[str, str]] = [{}] * 37_000 + [{"attack_cat": "Fuzzers", "label": "1"}] * 45_332
     (tmp_path / "UNSW_NB15_training-set.csv").write_bytes(partition(*rows))
     flows = datasets.load("unsw-nb15", [tmp_path / "UNSW_NB15_training-set.csv"])
     assert len(flows.notes) == 1

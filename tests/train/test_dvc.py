@@ -16,6 +16,8 @@ from train.errors import TrainError
 
 VERSION = "3.67.1"
 PROJECT = Path(__file__).resolve().parents[2]
+PINNED = [("cicids-holdout.csv", 6000, 2), ("cicids-train.csv", 8000, 1)]
+"""Pointers in git: file, rows, seed."""
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +75,44 @@ def test_new_rows_that_were_added_are_read(repository: Path, dvc: Path) -> None:
     assert len(datasets.load("synthetic", [rows])) == 310
 
 
-@pytest.mark.parametrize("text", ["", "outs: []", "outs:\n- md5: abc.dir\n  path: rows.csv\n", "not: [yaml", "outs:\n- path: x\n"])
+def test_a_pointer_of_a_folder_counts_for_every_file_in_it(repository: Path, dvc: Path) -> None:
+    days = repository / "days"
+    for day in (1, 2):
+        synthetic.write(days / "deep" / f"day{day}.csv", rows=40, seed=day)
+    run(repository, dvc, "add", "-q", "days")
+    run(repository, dvc, "push", "-q")
+    assert len(datasets.load("synthetic", [days])) == 80
+    with (days / "deep" / "day2.csv").open("a") as file:
+        file.write((days / "deep" / "day1.csv").read_text().splitlines()[1] + "\n")
+    for paths in ([days], [days / "deep" / "day1.csv"]):
+        with pytest.raises(TrainError, match=r"days has md5 .*\.dir, but days\.dvc names .*\.dir"):
+            datasets.load("synthetic", paths)
+    run(repository, dvc, "checkout", "-q", "--force", "days.dvc")
+    assert len(datasets.load("synthetic", [days / "deep" / "day2.csv"])) == 40
+
+
+def test_the_projects_own_pointers_are_pulled_from_a_remote(repository: Path, dvc: Path, tmp_path: Path) -> None:
+    """As somebody with a fresh clone does it: the pointers and DVC's settings come from git, the rows from the remote."""
+    clone = tmp_path / "clone"
+    shutil.copytree(PROJECT / ".dvc", clone / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "config.local"))
+    run(clone, "git", "init", "-q", "-b", "main")
+    run(clone, dvc, "remote", "add", "-q", "--local", "--default", "shelf", str(tmp_path / "shelf"))
+    for name, rows, seed in PINNED:
+        (clone / "train" / "data").mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / "train" / "data" / f"{name}.dvc", clone / "train" / "data")
+        synthetic.write(clone / "train" / "data" / name, rows=rows, seed=seed)
+    run(clone, dvc, "commit", "-q", "--force")
+    run(clone, dvc, "push", "-q")
+    for name, _, _ in PINNED:
+        assert (clone / "train" / "data" / f"{name}.dvc").read_text() == (PROJECT / "train" / "data" / f"{name}.dvc").read_text()
+        (clone / "train" / "data" / name).unlink()
+    shutil.rmtree(clone / ".dvc" / "cache")
+    run(clone, dvc, "pull", "-q")
+    for name, rows, _ in PINNED:
+        assert len(datasets.load("synthetic", [clone / "train" / "data" / name])) == rows
+
+
+@pytest.mark.parametrize("text", ["", "outs: []", "outs:\n- md5: abc\n  path: other.csv\n", "not: [yaml", "outs:\n- path: x\n"])
 def test_what_is_no_pointer_is_refused(tmp_path: Path, text: str) -> None:
     synthetic.write(tmp_path / "rows.csv", rows=10, seed=5)
     (tmp_path / "rows.csv.dvc").write_text(text)
@@ -81,6 +120,7 @@ def test_what_is_no_pointer_is_refused(tmp_path: Path, text: str) -> None:
         datasets.load("synthetic", [tmp_path / "rows.csv"])
 
 
-def test_the_pinned_rows_are_those_of_the_pointer(tmp_path: Path) -> None:
-    synthetic.write(tmp_path / "rows.csv", rows=6000, seed=2)
-    assert wanted(PROJECT / "train" / "data" / "cicids-holdout.csv.dvc") == md5(tmp_path / "rows.csv")
+@pytest.mark.parametrize(("name", "rows", "seed"), PINNED)
+def test_the_rows_that_commands_make_are_those_of_the_pointers(tmp_path: Path, name: str, rows: int, seed: int) -> None:
+    synthetic.write(tmp_path / "rows.csv", rows=rows, seed=seed)
+    assert wanted(PROJECT / "train" / "data" / f"{name}.dvc") == md5(tmp_path / "rows.csv")

@@ -64,7 +64,7 @@ def test_a_raw_capture_has_the_features_of_the_partitions(read: Callable[..., Fl
 def test_an_hour_of_silence_begins_a_new_stream_and_a_file_out_of_order_has_none(read: Callable[..., Flows]) -> None:
     times = ["1000", "1010", "9000", "9001"]
     assert read("unsw-nb15", raw(*({"stime": time} for time in times))).stream.tolist() == [0, 0, 1, 1]
-    back = ["9000", "1000", "9001", "1010"]
+    back = ["9000", "1000", "9001", "1010"] * 5
     assert set(read("unsw-nb15", raw(*({"stime": time} for time in back))).stream.tolist()) == {NO_CONTEXT}
 
 
@@ -201,6 +201,24 @@ def test_a_split_never_parts_equal_rows(seed: int, kinds: int) -> None:
         return
     assert not set(vectors(values[kept]).tolist()) & set(vectors(values[aside]).tolist())
     assert not (kept & aside).any()
+
+
+def test_memory_of_blocks_does_not_grow_with_rows(tmp_path: Path) -> None:
+    """60,000 rows more are 37 MB of numbers and as much text."""
+    synthetic.write(tmp_path / "rows.csv", rows=4_000, seed=1)
+    head, *lines = (tmp_path / "rows.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "many.csv").write_text(head + "".join(lines) * 16)
+    code = (
+        "import resource, sys; from functools import partial; from pathlib import Path; from train import datasets\n"
+        "from train.datasets import cicids2017; cicids2017.pieces = partial(cicids2017.pieces, size=1024)\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "sum(map(len, datasets.blocks('synthetic', [Path(sys.argv[2])]))); start = peak()\n"
+        "assert sum(map(len, datasets.blocks('synthetic', [Path(sys.argv[1])]))) == 64_000\n"
+        "print(peak() - start)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "many.csv"), str(tmp_path / "rows.csv")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert int(done.stdout) < 8 * 1024, "kilobytes beyond what 4,000 rows need"
 
 
 def test_memory_does_not_grow_beyond_the_rows(tmp_path: Path) -> None:

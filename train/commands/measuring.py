@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from train.compare import Entry
     from train.config import Settings
     from train.flows import Flows
+    from train.splits import Way
 
 
 @click.command(cls=Several)
@@ -36,6 +37,8 @@ def evaluate(dataset: str, data: tuple[Path, ...], model: Path, plots: Path | No
     def told() -> Iterator[Flows]:
         for block in read(dataset, list(data)):
             dropped.update(block.dropped)
+            for note in block.notes:
+                say(note)
             yield block
 
     found = report(load(model), told()) | {"dropped": dict(dropped)}
@@ -56,6 +59,8 @@ def evaluate(dataset: str, data: tuple[Path, ...], model: Path, plots: Path | No
 @click.option("--model", "models", type=PATH, multiple=True, metavar="DIR...", help="A model folder to measure beside them (repeatable).")
 @click.option("--seeds", type=int, multiple=True, metavar="N...", default=(0, 1, 2), show_default=True, help="Train each once a seed.")
 @click.option("--split-seed", type=int, default=0, show_default=True, help="Of the rows kept back when there is no --test.")
+@click.option("--split", "way", type=click.Choice(["blocks", "group", "time"]), default="blocks", show_default=True,
+              help="How they are kept back: stretches of rows, whole bursts or repetitions, or the last of each capture.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(min=0), help="Instead of the settings' own.")
 @click.option("--out", type=PATH, metavar="DIR", help="Keep the trained folders here; those that are there are not trained again.")
 @JSON
@@ -68,6 +73,7 @@ def compare(  # noqa: PLR0913 - the options of the command line
     models: tuple[Path, ...],
     seeds: tuple[int, ...],
     split_seed: int,
+    way: Way,
     epochs: int | None,
     out: Path | None,
     as_json: bool,
@@ -82,30 +88,29 @@ def compare(  # noqa: PLR0913 - the options of the command line
     if not data and not test:
         raise TrainError("there are no rows to measure on", hint="name them with --test")
     settings = {seed: config.load(seed=seed, epochs=epochs, dataset=dataset) for seed in dict.fromkeys(seeds)}
-    training, rows = _rows(dataset, data, test, config.load(seed=split_seed, dataset=dataset))
-    say(f"measuring on {len(rows)} rows, {rows.attack.mean():.1%} attacks")
+    training, rows, split = _rows(dataset, data, test, config.load(seed=split_seed, dataset=dataset), way)
+    say(f"measuring on {len(rows)} rows, {rows.attack.mean():.1%} attacks; {split}")
     entries = list(_given(models, rows))
     if training is not None and chosen:
         say(f"training on {len(training)} rows")
         with tempfile.TemporaryDirectory() as scratch:
             entries += _trained(chosen, settings, training, rows, out or Path(scratch), dataset)
-    found = document(entries)
+    found = document(entries) | {"split": split}
     if as_json:
         show(found, as_json=True)
     else:
         click.echo(table(found))
 
 
-def _rows(dataset: str, data: tuple[Path, ...], test: tuple[Path, ...], settings: Settings) -> tuple[Flows | None, Flows]:
-    """Rows to train on and to measure on; without files of the latter, what the split keeps back."""
-    from train import datasets
-    from train.flows import split
+def _rows(dataset: str, data: tuple[Path, ...], test: tuple[Path, ...], settings: Settings, way: Way) -> tuple[Flows | None, Flows, str]:
+    """Rows to train on and to measure on, and how they were parted; without files of the latter, what the split keeps back."""
+    from train import datasets, splits
 
     flows = datasets.load(dataset, list(data)) if data else None
     if test or flows is None:
-        return flows, datasets.load(dataset, list(test))
-    kept, aside = split(flows, share=0.2, block=settings.block, seed=settings.seed)
-    return flows.take(kept), flows.take(aside)
+        return flows, datasets.load(dataset, list(test)), "files of their own"
+    split = splits.chosen(way, flows, share=0.2, block=settings.block, seed=settings.seed)
+    return flows.take(split.training), flows.take(split.aside), split.describe()
 
 
 def _given(models: tuple[Path, ...], rows: Flows) -> Iterator[Entry]:

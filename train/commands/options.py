@@ -12,7 +12,14 @@ PATH = click.Path(path_type=Path)
 DATASET = click.option(
     "--dataset", type=click.Choice(["synthetic", "cicids2017", "unsw-nb15"]), required=True, help="The format of the rows."
 )
-DATA = click.option("--data", type=PATH, multiple=True, required=True, metavar="PATH...", help="Files of rows (repeatable).")
+DATA = click.option(
+    "--data",
+    type=PATH,
+    multiple=True,
+    required=True,
+    metavar="PATH...",
+    help="Files or folders of rows: CSV, gzip or Parquet (repeatable).",
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 SEED = click.option("--seed", type=int, default=0, show_default=True)
 

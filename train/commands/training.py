@@ -60,6 +60,8 @@ def _train(  # noqa: PLR0913 - the options of the command line
     if name is not None:
         tracking.reach()
     say(f"{len(flows)} flows, {flows.attack.mean():.1%} attacks; {flows.dropped or 'none dropped'}")
+    for note in flows.notes:
+        say(note)
     from train.experiment import make
 
     with tempfile.TemporaryDirectory() as scratch:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from train.datasets import cicids2017, unsw_nb15
 from train.datasets.pointers import check
-from train.datasets.rows import check_some, gathered, in_blocks
+from train.datasets.rows import check_some, gathered, in_blocks, summed
 from train.datasets.table import PIECE, files
 from train.flows import Flows, digest
 
@@ -31,10 +31,18 @@ def load(name: str, paths: list[Path]) -> Flows:
 def blocks(name: str, paths: list[Path], size: int = PIECE) -> Iterator[Flows]:
     """The same rows in blocks of at most ``size``, in the same order with the same streams and groups; memory does not grow with rows.
 
-    A stream goes on from one block to the next. Raises as ``load``.
+    A stream goes on from one block to the next: repeat the last rows of each stream before those of the next block, or cut where a
+    stream ends. ``dropped`` and ``notes`` of a block are of its own part of the files: add them up. Raises as ``load``, though for a
+    fault far down only when its block is asked for.
     """
-    found, _ = files(paths)
-    yield from in_blocks(_parts(name, found), size)
+    found, others = files(paths)
+    told = {"files that are no tables": others} if others else {}
+    empty = True
+    for block in in_blocks(_parts(name, found), size):
+        yield replace(block, dropped=summed(block.dropped, told)) if told else block
+        empty, told = False, {}
+    if empty:
+        check_some([], found)
 
 
 def _parts(name: str, paths: list[Path]) -> Iterator[Flows]:

@@ -1,9 +1,12 @@
 """CICIDS2017 (Sharafaldin, Lashkari, Ghorbani 2018): ``MachineLearningCVE``, 79 columns, and ``TrafficLabelling``, 85.
 
 The owners' files have leading spaces in the names, ``Fwd Header Length`` twice, ``Infinity`` and ``NaN`` in the rates, and a cp1252
-dash in some labels. Both formats give the same features: ids, addresses, ports and times are identities, not features. A file is one
-stream in capture order, unless its rows are plainly in none (neighbours share no more ports than chance has it): then no row has
-context. Groups: who talked to whom in which minute where addresses are there, else bursts of one label, else equal feature vectors.
+dash in some labels. Both formats give the same features: ids, addresses, ports and times are identities, not features.
+
+Streams: a file with times is in order unless they jump to and fro; a new stream begins where time goes back or stands still for an
+hour. A file without times is one stream, unless its rows are plainly in no order (neighbours share no more ports than chance has it).
+Rows in no order have no context. Groups: who talked to whom in which minute where addresses are there, else bursts of one label, else
+equal feature vectors.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from train.datasets.rows import Array, Bursts, Streams, hashed, in_order, known
-from train.datasets.table import Layout, Piece, pieces
+from train.datasets.layout import Layout, Piece
+from train.datasets.rows import Array, Bursts, Clock, Streams, hashed, in_order, known
+from train.datasets.table import pieces
+from train.errors import TrainError
 from train.flows import Flows, vectors
 
 COLUMNS = tuple(
@@ -43,42 +48,81 @@ LABELS = (
 DASH = "–|�|â€“|ï¿½"
 """The dash of ``Web Attack – XSS`` as cp1252, and as what copies in UTF-8 make of it when they are read as cp1252."""
 _NAMES = {name.casefold(): name for name in LABELS}
+_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?$"
+_TIME = r"^(?P<day>\d{1,2})/(?P<month>\d{1,2})/(?P<year>\d{4})\s+" + _CLOCK
+_ISO = r"^(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[ T]" + _CLOCK
+MORNING, HALF_A_DAY = 8, 12 * 3600
 
 
 def parts(paths: list[Path]) -> Iterator[Flows]:
     """The rows of files, piece by piece. Rows without a label are dropped and counted. Raises TrainError."""
     streams = Streams()
     for number, path in enumerate(paths):
-        bursts = Bursts(number)
-        ordered: bool | None = None
+        place = _Place(streams, Bursts(number), Clock(back=60, ahead=3600))
         for piece in pieces(path, LAYOUTS, "cp1252"):
-            begins = ordered is None
-            if ordered is None:
-                ordered = in_order(piece.table["Destination Port"].to_numpy(dtype=str))
-            yield _flows(path, piece, streams, bursts, ordered=ordered, begins=begins)
+            yield _flows(path, piece, place)
 
 
-def _flows(path: Path, piece: Piece, streams: Streams, bursts: Bursts, *, ordered: bool, begins: bool) -> Flows:
+class _Place:
+    """Streams and groups of the rows of one file."""
+
+    def __init__(self, streams: Streams, bursts: Bursts, clock: Clock) -> None:
+        self._streams, self._bursts, self._clock = streams, bursts, clock
+        self._ordered: bool | None = None
+
+    def timed(self, path: Path, table: pd.DataFrame) -> tuple[Array, Array]:
+        """(N,) streams and groups of rows with times and addresses."""
+        times = seconds(path, table["Timestamp"])
+        breaks = self._clock.breaks(times)
+        groups = hashed(table["Source IP"], table["Destination IP"], pd.Series(times // 60))
+        return self._streams.of(len(table), ordered=self._clock.ordered, breaks=breaks, begins=False), groups
+
+    def untimed(self, table: pd.DataFrame, kinds: Array, values: Array) -> tuple[Array, Array]:
+        """The same of rows that have neither."""
+        begins = self._ordered is None and bool(len(table))
+        if begins:
+            self._ordered = in_order(table["Destination Port"].to_numpy(dtype=str))
+        groups = self._bursts.of(kinds) if self._ordered else vectors(values)
+        return self._streams.of(len(table), ordered=bool(self._ordered), begins=begins), groups
+
+
+def seconds(path: Path, stamps: pd.Series) -> Array:
+    """(N,) float64 seconds of the owners' ``day/month/year hour:minute``, or of ISO times. Raises TrainError with the line.
+
+    Their clock has twelve hours and no mark: the captures ran from 8 in the morning to 6 in the evening, so 1 to 7 are afternoons.
+    """
+    words = stamps.str.strip()
+    distinct = pd.Series(words.unique(), dtype=object)
+    parts = distinct.str.extract(_TIME)
+    iso = distinct.str.extract(_ISO)
+    parts = parts.where(parts["year"].notna(), iso[list(parts.columns)])
+    moments = pd.to_datetime(parts.assign(second=parts["second"].fillna(0)).astype("float64"), errors="coerce")
+    wrong = words.isin(distinct[moments.isna()])
+    if wrong.any():
+        line = wrong.index[wrong][0]
+        raise TrainError(f"{path}:{line}: 'Timestamp' holds {stamps[line]!r}, which is no time", hint="correct or remove the line")
+    since = (moments - pd.Timestamp(2017, 1, 1)).dt.total_seconds()
+    since += np.where(moments.dt.hour < MORNING, HALF_A_DAY, 0)
+    found: Array = words.map(dict(zip(distinct, since, strict=True))).to_numpy(dtype=np.float64)
+    return found
+
+
+def _flows(path: Path, piece: Piece, place: _Place) -> Flows:
     labels = piece.table["Label"].fillna("").str.strip()
     kept = (labels != "").to_numpy()
     table = piece.table[kept]
     kinds = known(path, labels[kept].str.replace(DASH, "-", regex=True), _NAMES, "the label").to_numpy(dtype=str)
     values = table[list(FEATURES)].to_numpy(dtype=np.float64)
-    lost = int((~kept).sum())
+    dropped = {"no label": int((~kept).sum()), "blank line": piece.blank}
+    stream, group = place.timed(path, table) if piece.layout.columns == LABELLED else place.untimed(table, kinds, values)
     return Flows(
         columns=FEATURES,
         values=values,
-        stream=streams.of(len(table), ordered=ordered, begins=begins),
+        stream=stream,
         kinds=kinds,
         attack=kinds != BENIGN_LABEL,
         digest="",
         version="",
-        dropped={"no label": lost} if lost else {},
-        group=_groups(table, piece.layout, kinds, values, bursts, ordered=ordered),
+        dropped={reason: count for reason, count in dropped.items() if count},
+        group=group,
     )
-
-
-def _groups(table: pd.DataFrame, layout: Layout, kinds: Array, values: Array, bursts: Bursts, *, ordered: bool) -> Array:
-    if layout.columns == LABELLED:
-        return hashed(table["Source IP"], table["Destination IP"], table["Timestamp"])
-    return bursts.of(kinds) if ordered else vectors(values)

@@ -19,6 +19,9 @@ BURST = 100
 FILE = 1 << 40
 """Groups of one file are counted from its number times this."""
 NEARLY_ALL = 0.9
+BACKWARD = 0.05
+"""Share of steps back in time that a file in order may have."""
+FEW_TIMES = 20
 FEW = 500
 """Rows that are too few to tell whether they stand in order."""
 
@@ -51,12 +54,39 @@ class Bursts:
 
     def of(self, kinds: Array) -> Array:
         """(N,) for the next rows of the file."""
-        found = np.empty(len(kinds), dtype=np.int64)
-        for place, kind in enumerate(kinds.tolist()):
-            if kind != self._last or self._count >= BURST:
-                self._id, self._count, self._last = self._id + 1, 0, kind
-            self._count += 1
-            found[place] = self._id
+        if not len(kinds):
+            return np.empty(0, dtype=np.int64)
+        places = np.arange(len(kinds))
+        begins = np.concatenate([[str(kinds[0]) != self._last], kinds[1:] != kinds[:-1]])
+        # A run that goes on from the rows before began as many rows ago as it has had.
+        since = np.maximum.accumulate(np.where(begins, places, -self._count))
+        found: Array = self._id + np.cumsum((places - since) % BURST == 0)
+        self._last, self._id, self._count = str(kinds[-1]), int(found[-1]), int(places[-1] - since[-1]) + 1
+        return found
+
+
+class Clock:
+    """Where the rows of one file stand in time; seconds, of any origin.
+
+    ``back``, ``ahead``: a step in time of more than so many seconds begins a new stream. A file of whose first rows more than a
+    twentieth step back is in no order; very few rows are taken as they come.
+    """
+
+    def __init__(self, *, back: float, ahead: float) -> None:
+        self.ordered = True
+        self._back, self._ahead = back, ahead
+        self._last: float | None = None
+
+    def breaks(self, times: Array) -> Array:
+        """(N,) true where a new stream begins, for the next rows of the file; none of the times is NaN."""
+        if not len(times):
+            return np.zeros(0, dtype=bool)
+        steps = np.diff(times, prepend=times[0] if self._last is None else self._last)
+        found: Array = (steps < -self._back) | (steps > self._ahead)
+        if self._last is None:
+            found[0] = True
+            self.ordered = len(times) < FEW_TIMES or bool((steps < 0).mean() <= BACKWARD)
+        self._last = float(times[-1])
         return found
 
 
@@ -107,23 +137,41 @@ def gathered(waiting: list[Flows]) -> Flows:
         "group": np.empty(total, dtype=np.int64),
     }
     dropped: dict[str, int] = {}
+    notes: dict[str, None] = {}
     start = 0
     while waiting:
         part = waiting.pop(0)
         for name, array in whole.items():
             array[start : start + len(part)] = getattr(part, name)
         start += len(part)
-        for reason, count in part.dropped.items():
-            dropped[reason] = dropped.get(reason, 0) + count
-    return replace(first, dropped=dropped, **whole)
+        dropped = summed(dropped, part.dropped)
+        notes |= dict.fromkeys(part.notes)
+    return replace(first, dropped=dropped, notes=tuple(notes), **whole)
 
 
 def in_blocks(parts: Iterator[Flows], size: int) -> Iterator[Flows]:
-    """The same rows in blocks of at most ``size``."""
+    """The same rows in blocks of 1 to ``size``; what was dropped is told once, by the next block that there is."""
+    dropped: dict[str, int] = {}
+    notes: tuple[str, ...] = ()
+    last: Flows | None = None
     for part in parts:
+        dropped = summed(dropped, part.dropped)
+        notes += part.notes
         for start in range(0, len(part), size):
-            block = part.take(np.arange(start, min(len(part), start + size)))
-            yield block if start == 0 else replace(block, dropped={})
+            if last is not None:
+                yield last
+            # One block is kept back, so that the last can tell of what was dropped after it.
+            last = replace(part.take(np.arange(start, min(len(part), start + size))), dropped={}, notes=())
+        if last is not None:
+            last = replace(last, dropped=summed(last.dropped, dropped), notes=last.notes + notes)
+            dropped, notes = {}, ()
+    if last is not None:
+        yield last
+
+
+def summed(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    """Counts of both by reason."""
+    return {reason: one.get(reason, 0) + other.get(reason, 0) for reason in {**one, **other}}
 
 
 def check_some(flows: Sequence[Flows], paths: Sequence[Path]) -> None:

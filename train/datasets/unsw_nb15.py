@@ -2,14 +2,15 @@
 
 Both give the 42 features of the partitions; ``rate`` of a raw flow is computed as theirs is: packets but one by the duration. ``id`` is
 the row's number, addresses and ports are identities: none is a feature. Three columns are words, coded by ``categories.json``: 0 for any
-other word. Partitions stand in no order of capture that may be used (training and testing set are told apart by nothing that is read
-here: swapped names do no harm), so their rows have no context, and groups are equal feature vectors. A raw file in order of its start
-times is a stream, a new one after an hour without a flow; groups are who talked to whom in which minute.
+other word. Partitions stand in no order of capture that may be used, so their rows have no context, and groups are equal feature
+vectors; the official ones are told by how many rows of each kind they have, whatever the file is called. A raw file in order of its
+start times is a stream, a new one after an hour without a flow; groups are who talked to whom in which minute.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,8 +18,9 @@ import numpy as np
 import pandas as pd
 
 from train.datasets.categories import codes, published
-from train.datasets.rows import Array, Streams, hashed, known
-from train.datasets.table import Layout, Piece, pieces
+from train.datasets.layout import Layout, Piece
+from train.datasets.rows import Array, Clock, Streams, hashed, known
+from train.datasets.table import pieces
 from train.errors import TrainError
 from train.flows import Flows, vectors
 
@@ -34,20 +36,28 @@ dtcpb,smean,dmean,trans_depth,response_body_len,sjit,djit,stime,ltime,sinpkt,din
 ct_flw_http_mthd,is_ftp_login,ct_ftp_cmd,ct_srv_src,ct_srv_dst,ct_dst_ltm,ct_src_ltm,ct_src_dport_ltm,ct_dst_sport_ltm,\
 ct_dst_src_ltm,attack_cat,label""".split(",")  # noqa: SIM905 - the owners' list of columns, by the partitions' names
 )
+TITLES = tuple(
+    """srcip,sport,dstip,dsport,proto,state,dur,sbytes,dbytes,sttl,dttl,sloss,dloss,service,Sload,Dload,Spkts,Dpkts,swin,dwin,stcpb,\
+dtcpb,smeansz,dmeansz,trans_depth,res_bdy_len,Sjit,Djit,Stime,Ltime,Sintpkt,Dintpkt,tcprtt,synack,ackdat,is_sm_ips_ports,ct_state_ttl,\
+ct_flw_http_mthd,is_ftp_login,ct_ftp_cmd,ct_srv_src,ct_srv_dst,ct_dst_ltm,ct_src_ ltm,ct_src_dport_ltm,ct_dst_sport_ltm,\
+ct_dst_src_ltm,attack_cat,Label""".split(",")  # noqa: SIM905 - the owners' list of columns, as some put it above their captures
+)
 WORDS = ("proto", "service", "state")
 FEATURES = tuple(name for name in COLUMNS if name not in {"id", "attack_cat", "label"})
 SOMETIMES_EMPTY = ("ct_flw_http_mthd", "is_ftp_login", "ct_ftp_cmd")
 """Counts that some raw captures leave empty where others write 0: an empty one is 0."""
+_RAW_NUMBERS = (*(name for name in FEATURES if name not in {*WORDS, "rate"}), "stime", "label")
 LAYOUTS = (
     Layout("partition", COLUMNS, (*(name for name in FEATURES if name not in WORDS), "label")),
-    Layout("raw", RAW, (*(name for name in FEATURES if name not in {*WORDS, "rate"}), "stime", "label"), head=False),
+    Layout("raw", RAW, _RAW_NUMBERS, head=False),
+    Layout("raw", RAW, _RAW_NUMBERS, titles=TITLES),
 )
 CATEGORIES = ("Normal", "Analysis", "Backdoor", "DoS", "Exploits", "Fuzzers", "Generic", "Reconnaissance", "Shellcode", "Worms")
 _NAMES = {name.casefold(): name for name in CATEGORIES} | {"backdoors": "Backdoor", "": "Normal"}
 SILENCE = 3600.0
 """Seconds without a flow after which a new capture has begun."""
-BACKWARD = 0.05
-"""Share of steps back in time that a file in order may have."""
+OFFICIAL = {(56_000, 119_341): "training", (37_000, 45_332): "testing"}
+"""Normal rows and attacks of the partitions as the owners made them."""
 
 
 @lru_cache(maxsize=1)
@@ -61,62 +71,75 @@ def parts(paths: list[Path]) -> Iterator[Flows]:
     streams = Streams()
     layout: Layout | None = None
     for path in paths:
-        clock = _Clock()
+        clock, rows, attacks = Clock(back=SILENCE, ahead=SILENCE), 0, 0
+        last: Flows | None = None
         for piece in pieces(path, LAYOUTS, "utf-8-sig"):
             layout = layout or piece.layout
-            if piece.layout != layout:
+            if piece.layout.name != layout.name:
                 raise TrainError(f"{path}: a {piece.layout.name} beside a {layout.name}", hint="give files of one format")
-            yield _flows(path, piece, streams, clock)
+            last = _flows(path, piece, streams, clock)
+            rows, attacks = rows + len(last), attacks + int(last.attack.sum())
+            yield last
+        if last is not None and layout is not None and layout.name == "partition":
+            yield replace(last.take(np.arange(0)), dropped={}, notes=_swapped(path, rows - attacks, attacks))
 
 
-class _Clock:
-    """Where the rows of one raw file stand in time."""
-
-    def __init__(self) -> None:
-        self.ordered: bool | None = None
-        self._last = np.nan
-
-    def breaks(self, times: Array) -> Array:
-        """(N,) true where a new stream begins."""
-        if self.ordered is None:
-            steps = np.diff(times)
-            self.ordered = not len(steps) or bool((steps < 0).mean() <= BACKWARD)
-        before = np.concatenate([[self._last], times[:-1]])
-        if len(times):
-            self._last = times[-1]
-        found: Array = np.isnan(before) | (np.abs(times - before) > SILENCE)
-        return found
+def _swapped(path: Path, normal: int, attacks: int) -> tuple[str, ...]:
+    """What to tell of an official partition that bears the other one's name."""
+    held = OFFICIAL.get((normal, attacks))
+    other = {"training": "testing", "testing": "training"}.get(held or "")
+    if other is None or other not in path.name.lower():
+        return ()
+    return (f"{path.name} holds the official {held} set ({normal:,} normal rows, {attacks:,} attacks): its name is swapped",)
 
 
-def _flows(path: Path, piece: Piece, streams: Streams, clock: _Clock) -> Flows:
+def _flows(path: Path, piece: Piece, streams: Streams, clock: Clock) -> Flows:
     table = piece.table
     blank = table["label"].isna() & (table["attack_cat"].fillna("").str.strip() == "") & (table["proto"].fillna("") == "")
-    table = table[~blank]
+    table, lost = table[~blank], piece.blank + int(blank.sum())
     wrong = ~table["label"].isin([0.0, 1.0])
     if wrong.any():
         # A row without a label, or with another than 0 and 1, must not pass as benign.
         raise TrainError(f"{path}:{wrong.index[wrong][0]}: 'label' is neither 0 nor 1", hint="correct or remove the line")
-    kinds = known(path, table["attack_cat"].fillna("").str.strip(), _NAMES, "the category").to_numpy(dtype=str)
-    attack = table["label"].to_numpy() == 1
-    if ((kinds == "Normal") & attack).any():
-        kinds = np.where((kinds == "Normal") & attack, "unnamed", kinds)
+    kinds, attack = _truth(path, table)
     raw = piece.layout.name == "raw"
     values = _values(table, raw=raw)
-    times = table["stime"].to_numpy() if raw else np.zeros(len(table))
-    breaks = clock.breaks(times)
+    breaks = clock.breaks(_times(path, table)) if raw else None
     return Flows(
         columns=FEATURES,
         values=values,
-        stream=streams.of(len(table), ordered=raw and clock.ordered is not False, breaks=breaks, begins=False),
+        stream=streams.of(len(table), ordered=raw and clock.ordered, breaks=breaks, begins=False),
         kinds=kinds,
         attack=attack,
         digest="",
         version="",
-        dropped={"blank line": int(blank.sum())} if blank.any() else {},
+        dropped={"blank line": lost} if lost else {},
         group=hashed(table["srcip"], table["dstip"], table["stime"] // 60) if raw else vectors(values),
         categorical=WORDS,
         categories=categories(),
     )
+
+
+def _truth(path: Path, table: pd.DataFrame) -> tuple[Array, Array]:
+    """(N,) categories and whether a row is an attack. Raises TrainError where the two columns say different things."""
+    given = table["attack_cat"].fillna("").str.strip()
+    kinds = known(path, given, _NAMES, "the category")
+    attack = table["label"] == 1
+    wrong = ((kinds != "Normal") & ~attack) | ((kinds == "Normal") & (given != "") & attack)
+    if wrong.any():
+        line = wrong.index[wrong][0]
+        raise TrainError(
+            f"{path}:{line}: 'label' is {int(attack[line])} but 'attack_cat' is {kinds[line]}", hint="correct or remove the line"
+        )
+    return np.where((given == "") & attack, "unnamed", kinds).astype(str), attack.to_numpy()
+
+
+def _times(path: Path, table: pd.DataFrame) -> Array:
+    missing = table["stime"].isna()
+    if missing.any():
+        raise TrainError(f"{path}:{missing.index[missing][0]}: 'stime' is empty", hint="correct or remove the line")
+    found: Array = table["stime"].to_numpy(dtype=np.float64)
+    return found
 
 
 def _values(table: pd.DataFrame, *, raw: bool) -> Array:

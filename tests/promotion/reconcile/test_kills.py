@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.proof.cast import Cast
+from tests.proof.cast import Cast, crowd
 from tests.proof.kills import Matrix
 from tests.proof.proxy import Proxy
 from tests.server import Server
@@ -17,6 +17,15 @@ WRITES = (
     *(("half-open", 7), ("delivered late", 15), ("503 although", 19), ("429 instead", 13), ("disk full", 8)),
 )
 PUSHES = (("push: killed before", 1), ("push: killed after", 2), ("push: all killed before", 2), ("push: answer lost", 1))
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    folder = tmp_path_factory.mktemp("crowded")
+    with Server(folder / "server") as server, Proxy(server.url) as proxy:
+        cast = Cast(folder / "cast", server.url, signed=True, parts=crowd(4))
+        cast.prepare()
+        yield Matrix(cast, proxy, server)
 
 
 @pytest.fixture(scope="module")
@@ -48,4 +57,10 @@ def test_after_a_fault_at_a_write_the_next_run_converges(matrix: Matrix, kind: s
 @pytest.mark.parametrize(("kind", "index"), PUSHES)
 def test_after_a_fault_at_a_push_the_next_run_converges(matrix: Matrix, kind: str, index: int) -> None:
     cell = matrix.push(kind, index)
+    assert not cell.problems, str(cell)
+
+
+@pytest.mark.parametrize(("kind", "index"), [("kill before", 60), ("answer lost", 70), ("disk full", 50)])
+def test_after_a_fault_while_several_models_are_written_at_once_the_next_run_converges(crowded: Matrix, kind: str, index: int) -> None:
+    cell = crowded.write(kind, index)
     assert not cell.problems, str(cell)

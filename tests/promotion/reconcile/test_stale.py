@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from promotion.domain import Operation
-from promotion.errors import Exit
+from promotion.errors import Conflict, Exit
 from promotion.reconcile import Options, reconcile
 from tests.promotion.reconcile.test_reconcile import Flaky
 from tests.scene import Scene
@@ -48,7 +48,14 @@ def test_what_somebody_moved_before_the_first_write_does_not_empty_production(se
     assert scene.shown()["stages"] == {1: "Archived", 2: "Staging", 3: "Production"}
 
 
-def test_a_reconcile_that_ended_between_our_two_readings_does_not_make_us_empty_production(served: Served) -> None:
+@pytest.mark.parametrize(
+    ("then", "stages"),
+    [
+        ({"staging": 2, "production": 3}, {1: "Archived", 2: "Staging", 3: "Production"}),
+        ({"production": 1}, {1: "Production", 2: "Archived", 3: "None"}),
+    ],
+)
+def test_a_reconcile_that_ends_between_our_two_readings_is_seen(served: Served, then: dict[str, Any], stages: dict[int, str]) -> None:
     scene = served(3)
     origin = scene.folder.parent / "origin.git"
     scene.git("init", "-q", "--bare", "-b", "main", str(origin))
@@ -61,11 +68,11 @@ def test_a_reconcile_that_ended_between_our_two_readings_does_not_make_us_empty_
     other = Scene(scene.folder.parent / "other", scene.url, scene.name)
     scene.git("clone", "-q", str(origin), str(other.folder))
     first = other.workspace()
-    scene.declare(staging=2, production=3)
+    scene.declare(**then)
     observed, applied = Event(), Event()
 
     class Early(Watched):
-        """Reads the registry before the other's writes."""
+        """Reads the registry before the other's writes, if it may."""
 
         def observe(self, names: Any) -> Any:
             found = super().__getattr__("observe")(names)
@@ -83,19 +90,37 @@ def test_a_reconcile_that_ended_between_our_two_readings_does_not_make_us_empty_
 
         def read(self, *, fetch: bool = True) -> Any:
             if not applied.is_set():
-                observed.wait(30)
+                observed.wait(1)
                 assert reconcile(first, Options(remote="origin")).exit_code is Exit.DONE
                 applied.set()
                 scene.git("push", "-q", "origin", "main")
             return self._journal.read(fetch=fetch)
 
-    workspace = scene.workspace()
-    watched = Early(scene)
+    workspace, watched = scene.workspace(), Early(scene)
     late: Any = Late(workspace.journal)
     outcome = reconcile(replace(workspace, registry=watched, journal=late), Options(remote=None))
     assert outcome.exit_code is Exit.DONE
     assert [len(one) for one in watched.seen] == [1] * len(watched.seen), watched.seen
-    assert scene.shown()["stages"] == {1: "Archived", 2: "Staging", 3: "Production"}
+    assert scene.shown()["stages"] == stages
+
+
+def test_reconciles_that_end_while_we_read_are_no_sign_of_a_cut_journal(served: Served) -> None:
+    scene = served(2)
+    scene.declare(staging=1)
+    scene.reconcile()
+    scene.commit("ours")
+    left = [2, 1, 2]
+
+    class Busy(Flaky):
+        def observe(self, names: Any) -> Any:
+            if left:
+                scene.declare(staging=left.pop())
+                assert scene.reconcile().exit_code is Exit.DONE
+            return self._registry.observe(names)
+
+    with pytest.raises(Conflict, match="is older than"):
+        scene.reconcile(registry=Busy(scene.workspace().registry))
+    assert not left
 
 
 def test_a_model_that_is_made_again_after_it_was_judged_is_not_bound(served: Served) -> None:

@@ -37,6 +37,17 @@ def test_a_run_that_gives_up_lets_go_of_the_lock(served: Served) -> None:
     assert scene.shown()["stages"] == {1: "Staging"}
 
 
+def test_a_run_that_is_interrupted_lets_go_of_the_lock(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging=1)
+    with pytest.raises(KeyboardInterrupt):
+        scene.reconcile(registry=Flaky(scene.workspace().registry, dead=2))
+    soon = datetime.now(UTC) + GRACE + timedelta(seconds=1)
+    assert scene.reconcile(now=lambda: soon).exit_code is Exit.DONE
+    assert scene.shown()["aliases"] == {"staging": "1"}
+    assert scene.workspace().journal.verify() == ()
+
+
 def test_a_run_that_stops_in_time_can_be_followed_at_once(served: Served) -> None:
     scene = served(2)
     scene.declare(staging=1, production=2)
