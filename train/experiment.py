@@ -19,7 +19,7 @@ Kind = Literal["tabular", "mixture", "xgboost", "random-forest"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ARCHITECTURES: dict[Kind, str] = {
     "tabular": "FT-Transformer",
-    "mixture": "MoE-FTTransformer-CNN",
+    "mixture": "MoE-FTTransformer-CNN-Trees",
     "xgboost": "XGBoost",
     "random-forest": "RandomForest",
 }

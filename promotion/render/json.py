@@ -248,4 +248,5 @@ def _outcome(result: Outcome) -> dict[str, object]:
         "takes_over": result.takes_over,
         "dry_run": result.dry_run,
         "notes": result.notes,
+        "unwritten": result.unwritten,
     }
