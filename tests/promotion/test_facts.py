@@ -25,10 +25,7 @@ COMMIT = "c" * 40
 TAGS = {"data_version": "v1.0.0", "data_digest": "a" * 64, "git_commit": COMMIT, "run_id": "run1"}
 ROWS = b"1,attack\n"
 SCORING = """
-from pathlib import Path
 def evaluate(model, dataset, settings):
-    calls = Path(dataset).with_name("calls")
-    calls.write_text(calls.read_text() + "x")
     if settings.get("fails"): raise ValueError("it cannot be scored")
     return {"schema": "promotion/counts/v1", "rows": 1, "seconds": 0.1, "positive": "attack",
             "parts": {"model": {"labels": ["attack", "benign"], "confusion": [[1, 0], [0, 0]]}}}
@@ -45,11 +42,12 @@ class Hold:
 
 
 class Counting(MemoryRegistry):
-    """Counts downloads; refuses the versions in ``out_of_reach``."""
+    """Counts downloads, keeps what is reported; refuses the versions in ``out_of_reach``."""
 
     def __init__(self) -> None:
         super().__init__()
         self.downloads: list[tuple[str, int]] = []
+        self.told: list[str] = []
         self.out_of_reach: set[int] = set()
 
     def download(self, name, version, folder):
@@ -70,7 +68,6 @@ def root(tmp_path):
     folder.mkdir()
     (folder / "scoring.py").write_text(SCORING)
     (folder / "rows.csv").write_bytes(ROWS)
-    (folder / "calls").write_text("")
     return folder
 
 
@@ -110,12 +107,13 @@ def collector(registry, root, **given) -> Collector:
         "now": datetime(2026, 10, 2, 12, tzinfo=UTC),
         "by": "ci",
         "measure": True,
+        "report": registry.told.append,
     }
     return Collector(**{**values, **given})
 
 
-def calls(root) -> int:
-    return len((root / "calls").read_text())
+def measurings(registry) -> int:
+    return sum(line.startswith("measuring ") for line in registry.told)
 
 
 def test_all_that_can_be_had(registry, root, tmp_path):
@@ -146,7 +144,7 @@ def test_a_version_is_downloaded_and_measured_once(registry, root):
     second = made.collect(change(environment="production"))
 
     assert registry.downloads == [(NAME, 4)]
-    assert calls(root) == 1
+    assert measurings(registry) == 1
     assert first.evidence == second.evidence
 
 
@@ -157,7 +155,7 @@ def test_one_that_fails_is_not_tried_again(registry, root):
 
     assert isinstance(facts.evidence["flows"], Unknown)
     assert "ValueError: it cannot be scored" in facts.evidence["flows"].reason
-    assert calls(root) == 1
+    assert measurings(registry) == 1
 
 
 def test_evidence_at_hand_is_not_measured_again_until_something_changes(registry, root, tmp_path):
@@ -166,12 +164,12 @@ def test_evidence_at_hand_is_not_measured_again_until_something_changes(registry
     again = collector(registry, root, folder=folder).collect(change()).evidence["flows"]
     elsewhere = collector(registry, root, sources=(FolderEvidence(folder),), measure=False).collect(change()).evidence["flows"]
     assert first == again == elsewhere
-    assert calls(root) == 1
+    assert measurings(registry) == 1
 
     (root / "scoring.py").write_text(SCORING + "\n# another evaluator")
     assert isinstance(collector(registry, root, folder=folder, measure=False).collect(change()).evidence["flows"], Unknown)
     collector(registry, root, folder=folder).collect(change())
-    assert calls(root) == 2
+    assert measurings(registry) == 2
 
 
 def test_corrupt_evidence_is_missing_with_the_reason(registry, root, tmp_path):
@@ -191,7 +189,7 @@ def test_bringing_back_is_not_kept_waiting_by_measuring(registry, root, kind):
     facts = made.collect(change(kind=kind))
     assert isinstance(facts.evidence["flows"], Unknown)
     assert facts.format == Format("mlflow.xgboost", "xgboost", ())
-    assert calls(root) == 0
+    assert measurings(registry) == 0
 
     promoted = made.collect(change(environment="staging"))
     assert isinstance(promoted.evidence["flows"], Measured)
@@ -224,7 +222,7 @@ def test_a_damaged_archive_is_unknown_not_refused(registry, root, files):
     facts = collector(registry, root).collect(change())
     assert isinstance(facts.format, Unknown)
     assert "cannot be read" in facts.format.reason
-    assert calls(root) == 0
+    assert measurings(registry) == 0
 
 
 def test_the_applied_policies_measure_with_their_own_evaluator(registry, root, tmp_path):
@@ -233,7 +231,6 @@ def test_the_applied_policies_measure_with_their_own_evaluator(registry, root, t
     for name, text in {
         "scoring.py": SCORING.replace("[[1, 0], [0, 0]]", "[[0, 1], [0, 0]]"),
         "rows.csv": ROWS.decode(),
-        "calls": "",
     }.items():
         (before / name).write_text(text)
     facts = collector(registry, root, policies=(policies(), policies()), root_applied=before).collect(change(environment="staging"))
