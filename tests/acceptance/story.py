@@ -13,6 +13,13 @@ MODEL = "moe-cybersecurity-cicids"
 BASELINE = "xgboost-baseline-cicids"
 EVIDENCE = "--evidence ../evidence"
 
+SHUFFLE = """
+import pathlib, random
+header, *rows = pathlib.Path("train/data/cicids-train.csv").read_text().splitlines()
+flows, labels = zip(*(row.rsplit(",", 1) for row in rows))
+labels = random.Random(0).sample(labels, len(labels))
+pathlib.Path("train/data/cicids-shuffled.csv").write_text("\\n".join([header, *map(",".join, zip(flows, labels))]))
+"""
 FORGE = f"""
 import mlflow
 client = mlflow.MlflowClient()
@@ -61,11 +68,12 @@ def data(stage: Stage) -> None:
 
 def train(stage: Stage) -> None:
     """Train and register: version 1 the tabular expert alone, version 2 the mixture, 3 a bad one; and a baseline."""
-    stage.say("Train and register: the tabular expert alone, the full mixture, a baseline, and one that never learned")
+    stage.say("Train and register: the tabular expert alone, the full mixture, a baseline, and one from rows whose labels were shuffled")
     fit = f"python -m train fit --dataset synthetic --data train/data/cicids-train.csv --register {MODEL}"
     stage.run(f"{fit} --stage tabular", quiet_stderr=True)
     stage.run(f"{fit} --stage mixture", quiet_stderr=True)
-    stage.run(f"{fit} --stage mixture --epochs 0", quiet_stderr=True)
+    stage.python(SHUFFLE)
+    stage.run(f"{fit.replace('-train', '-shuffled')} --stage tabular --epochs 2", quiet_stderr=True)
     stage.run(
         f"python -m train baseline --model xgboost --dataset synthetic --data train/data/cicids-train.csv --register {BASELINE}",
         quiet_stderr=True,
@@ -136,8 +144,8 @@ def replace(stage: Stage) -> None:
 
 
 def bad_refused(stage: Stage) -> None:
-    """The version that never learned claims 0.99; the gate measures it again and refuses it."""
-    stage.say("The version that never learned claims 0.99. The gate measures again")
+    """The version that learned nothing claims 0.99; the gate measures it again and refuses it."""
+    stage.say("The version that learned from shuffled labels claims 0.99. The gate measures again")
     stage.run(f"promotion propose {MODEL} staging=3")
     stage.commit("Version 3 claims 0.99")
     _refused(stage, "bound")
