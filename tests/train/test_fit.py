@@ -54,12 +54,21 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(trained: Tr
     assert not same(trained.model, fit(flows, replace(settings, seed=1), "mixture").model)
 
 
+@pytest.fixture(scope="module")
+def longer(settings: Settings) -> Settings:
+    return replace(settings, epochs=5, pretraining=2, honest=2, patience=9)
+
+
+@pytest.fixture(scope="module")
+def never_killed(flows: Flows, longer: Settings) -> torch.nn.Module:
+    return fit(flows, longer, "mixture").model
+
+
 @pytest.mark.parametrize("epoch", [1, 2, 4, 6])
 def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
-    rows_file: Path, flows: Flows, settings: Settings, tmp_path: Path, epoch: int
+    rows_file: Path, flows: Flows, longer: Settings, never_killed: torch.nn.Module, tmp_path: Path, epoch: int
 ) -> None:
     """Killed after the epoch given: within a phase, and between two of the three. The child dies of SIGKILL in real work."""
-    longer = replace(settings, epochs=5, pretraining=2, honest=2, patience=9)
     file = tmp_path / "out" / "checkpoint.pt"
     values = {name: value for name in Settings.__slots__ if (value := getattr(longer, name)) is not None}
     command = [sys.executable, "-c", CHILD, str(rows_file), str(file), repr(values)]
@@ -73,8 +82,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
     assert child.wait(60) == -signal.SIGKILL
     child.stderr.close()
     assert file.is_file()
-    resumed = fit(flows, longer, "mixture", file)
-    assert same(resumed.model, fit(flows, longer, "mixture").model)
+    assert same(never_killed, fit(flows, longer, "mixture", file).model)
 
 
 def test_a_resumed_training_does_not_repeat_what_was_done(
