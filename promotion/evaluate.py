@@ -6,8 +6,6 @@ that it may do ends as NotMeasured with the reason: the model is then neither go
 
 from __future__ import annotations
 
-import glob
-import hashlib
 import json
 import os
 import platform
@@ -24,6 +22,7 @@ from promotion.evidence import Evaluator, Evidence, canonical, key
 from promotion.figures import CountsError, parse
 from promotion.gates.formats import refusals
 from promotion.registry.artifacts import digest_folder
+from promotion.sources import alone, evaluator_digest, file_digest
 
 if TYPE_CHECKING:
     from promotion.domain import ModelVersionRef
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from promotion.registry.interface import Artifact, Registry
 
 MAX_RESULT = 8 << 20
-_CHUNK = 1 << 20
 
 
 class NotMeasured(PromotionError):
@@ -97,8 +95,8 @@ def measure(
     evaluator = evaluator_of(evaluation, root)
     dataset = pinned_dataset(evaluation.dataset, root)
     started = now()
-    with tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True) as folder:
-        result, isolation = _run(Path(folder), fetched, evaluation, dataset, root, threads)
+    with tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True) as folder, alone(root, evaluation.sources) as code:
+        result, isolation = _run(Path(folder), fetched, evaluation, dataset, code, threads)
     finished = now()
     if evaluator_of(evaluation, root) != evaluator:
         msg = "the evaluator's source files changed while it ran"
@@ -139,39 +137,6 @@ def evaluator_of(evaluation: Evaluation, root: Path) -> Evaluator:
         raise UsageError(f"evaluation {evaluation.name!r}: {error.message}", hint=error.hint, place=evaluation.place) from error
 
 
-def evaluator_digest(root: Path, patterns: tuple[str, ...]) -> str:
-    """Sha256 (hex) over the sorted (path, sha256) of the files that the shell patterns match below ``root``.
-
-    ``**`` matches folders of any depth; hidden files and byte code do not count. Raises UsageError when a pattern
-    matches nothing or leads outside.
-    """
-    files: dict[str, str] = {}
-    for pattern in patterns or ("",):
-        matched = [name for name in glob.glob(pattern, root_dir=root, recursive=True) if (root / name).is_file() and not _byte_code(name)]  # noqa: PTH207 - pathlib's ** differs between versions of Python
-        if not matched:
-            msg = f"no file matches {pattern!r}" if pattern else "no source files are given"
-            raise UsageError(msg, hint=f"patterns are relative to {root}; list the files that the evaluator is made of")
-        for name in matched:
-            if not (root / name).resolve().is_relative_to(root.resolve()):
-                msg = f"{name!r} leads outside of the repository"
-                raise UsageError(msg, hint="list files of this repository alone")
-            files[Path(name).as_posix()] = file_digest(root / name)
-    return hashlib.sha256(canonical(sorted(files.items()))).hexdigest()
-
-
-def _byte_code(name: str) -> bool:
-    return name.endswith(".pyc") or "__pycache__" in Path(name).parts
-
-
-def file_digest(path: Path) -> str:
-    """Sha256 (hex) of a file's bytes; raises OSError."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def pinned_dataset(dataset: Dataset, root: Path) -> Path:
     """The dataset's file once its bytes are those that the policy pins; raises Unavailable otherwise."""
     path = root / dataset.path
@@ -188,9 +153,9 @@ def pinned_dataset(dataset: Dataset, root: Path) -> Path:
 
 
 def _run(
-    folder: Path, fetched: Fetched, evaluation: Evaluation, dataset: Path, root: Path, threads: int | None
+    folder: Path, fetched: Fetched, evaluation: Evaluation, dataset: Path, code: Path, threads: int | None
 ) -> tuple[dict[str, Any], str]:
-    """Run the child and read what it left; the isolation that it really had."""
+    """Run the child, which imports from ``code``, and read what it left; the isolation that it really had."""
     limits = confine.Limits(evaluation.timeout, evaluation.memory, threads=threads)
     task, result = folder / "task.json", folder / "result.json"
     task.write_bytes(
@@ -206,7 +171,7 @@ def _run(
         )
     )
     try:
-        ended = confine.run(["-m", "promotion.measure", str(task)], folder=folder, path=root.resolve(), limits=limits)
+        ended = confine.run(["-m", "promotion.measure", str(task)], folder=folder, path=code.resolve(), limits=limits)
     except OSError as error:
         msg = f"the evaluator could not be started: {error}"
         raise NotMeasured(msg, hint="check that this machine can start Python") from error
@@ -219,6 +184,10 @@ def _run(
     if ended.status != 0:
         how = f"ended by signal {-ended.status}" if ended.status < 0 else f"failed with status {ended.status}"
         msg = f"{evaluation.evaluator} {how}: {last}"
+        if last.startswith("ModuleNotFoundError"):
+            hint = (
+                "an evaluator finds those files of the repository alone that its policy lists under sources: list this one, or install it"
+            )
         raise NotMeasured(msg, hint=hint)
     return _result(result, evaluation.evaluator), ended.isolation
 

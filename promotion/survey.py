@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -18,6 +18,7 @@ from promotion.errors import JournalError, Unavailable, UsageError
 from promotion.plan import plan
 from promotion.policies import matches
 from promotion.repository import Declaration, Layout, desired_at, policies_at
+from promotion.sources import committed, same
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedModel
@@ -136,12 +137,13 @@ def judge(
     request against it is judged.
     """
     made = found.plan if model is None else only(found.plan, model)
-    head, before = found.declaration.policies, _policies_before(workspace, found, commit)
-    policies = (head,) if before is None else (head, before)
+    head = found.declaration.policies
     changed = None if base is None else touched(workspace, head, base)
-    collector = replace(collector_of(workspace, found, commit, policies), measure=measure, touched=changed)
-    facts = collector.collect_all(made.changes)
-    return Judgement(decide(made, head, before, facts), collector.statements)
+    with before(workspace, found, commit) as (earlier, root):
+        policies = (head,) if earlier is None else (head, earlier)
+        collector = replace(collector_of(workspace, found, commit, policies), measure=measure, touched=changed, root_applied=root)
+        facts = collector.collect_all(made.changes)
+    return Judgement(decide(made, head, earlier, facts), collector.statements)
 
 
 def collector_of(workspace: Workspace, found: Survey, commit: str, policies: tuple[Policies, ...]) -> collecting.Collector:
@@ -165,12 +167,30 @@ def collector_of(workspace: Workspace, found: Survey, commit: str, policies: tup
 
 
 @contextmanager
+def before(workspace: Workspace, found: Survey, commit: str) -> Iterator[tuple[Policies | None, Path | None]]:
+    """The rules of the last applied commit, which judge as well (rule 5), and a folder with its evaluators.
+
+    None and None where nothing was applied yet, or both are the same as those that judge anyway.
+    """
+    recorded = found.state.recorded
+    if recorded is None or recorded == commit or not workspace.git.contains(recorded):
+        yield None, None
+        return
+    head, earlier = found.declaration.policies, policies_at(workspace.git, recorded, workspace.layout)
+    with committed(workspace.git, recorded, earlier) as root:
+        if earlier.digest == head.digest and same(workspace.git.root, root, head.evaluations):
+            yield None, None
+        else:
+            yield earlier, root
+
+
+@contextmanager
 def evaluating(workspace: Workspace, found: Survey, commit: str) -> Iterator[tuple[tuple[str, Policies, Path], ...]]:
     """The sets of rules that judge a commit: the commit they are of, the rules, and the folder in which their evaluators lie."""
-    head, before = found.declaration.policies, _policies_before(workspace, found, commit)
-    own = (commit, head, workspace.git.root)
+    own = (commit, found.declaration.policies, workspace.git.root)
     recorded = found.state.recorded
-    yield (own,) if before is None or recorded is None else (own, (recorded, before, workspace.git.root))
+    with before(workspace, found, commit) as (earlier, root):
+        yield (own,) if earlier is None or root is None or recorded is None else (own, (recorded, earlier, root))
 
 
 @contextmanager
@@ -183,13 +203,17 @@ def ordered(git: Git, layout: Layout, orders: Orders) -> Iterator[tuple[tuple[Or
     if head != orders.commit:
         raise UsageError(f"this checkout is at {head[:12]}, but {orders.commit[:12]} was fetched for", hint=f"git checkout {orders.commit}")
     rules = {sha: policies_at(git, sha, layout) for sha in {order.policies for order in orders.orders}}
-    found = []
-    for order in orders.orders:
-        evaluation = next((one for one in rules[order.policies].evaluations_for(order.model) if one.name == order.evaluation), None)
-        if evaluation is None:
-            raise UsageError(f"commit {order.policies[:12]} has no evaluation {order.evaluation!r} for {order.model!r}", hint="fetch again")
-        found.append((order, evaluation, git.root))
-    yield tuple(found)
+    with ExitStack() as folders:
+        roots = {sha: git.root if sha == head else folders.enter_context(committed(git, sha, one)) for sha, one in rules.items()}
+        found = []
+        for order in orders.orders:
+            evaluation = next((one for one in rules[order.policies].evaluations_for(order.model) if one.name == order.evaluation), None)
+            if evaluation is None:
+                raise UsageError(
+                    f"commit {order.policies[:12]} has no evaluation {order.evaluation!r} for {order.model!r}", hint="fetch again"
+                )
+            found.append((order, evaluation, roots[order.policies]))
+        yield tuple(found)
 
 
 def unchanged(git: Git, layout: Layout, base: str, desired: Desired) -> bool:
@@ -250,12 +274,3 @@ def check_memory(journal: Journal, state: State, observed: Observed) -> None:
     newest = next((sha for sha in journal.git.first_parents(state.head) if sha in heads), None) if heads and state.head else None
     if newest not in {None, state.head} and (faults := journal.verify(since=newest, fetch=False)):
         raise JournalError(f"the journal does not verify: {faults[0]}", hint="promotion journal verify shows every fault")
-
-
-def _policies_before(workspace: Workspace, found: Survey, commit: str) -> Policies | None:
-    """The policies of the last applied commit, which judge as well (rule 5); None when there is none or they are the same."""
-    recorded = found.state.recorded
-    if recorded is None or recorded == commit or not workspace.git.contains(recorded):
-        return None
-    before = policies_at(workspace.git, recorded, workspace.layout)
-    return None if before.digest == found.declaration.policies.digest else before

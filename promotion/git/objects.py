@@ -110,13 +110,17 @@ class Objects(Command):
         return {path: one.content if one and one.kind == "blob" else None for path, one in zip(paths, rest, strict=True)}
 
     def list(self, ref: str, folder: str, *, recursive: bool = False) -> tuple[str, ...]:
-        """Paths of the files directly in a folder of a commit (or anywhere below it), sorted; empty when there is none."""
+        """Paths of the files directly in a folder of a commit (or anywhere below it), sorted; empty when there is none.
+
+        The folder ``""`` is the top one.
+        """
         return tuple(self.blobs(ref, folder, recursive=recursive))
 
     def blobs(self, ref: str, folder: str, *, recursive: bool = False) -> dict[str, str]:
         """As ``list``, with the hash of each file."""
         options = ("-r",) if recursive else ()
-        answer = self.run("ls-tree", "-z", "--full-tree", *options, checked(ref), "--", f"{folder.rstrip('/')}/", good=(0, 128))
+        where = ("--", f"{folder.rstrip('/')}/") if folder else ()
+        answer = self.run("ls-tree", "-z", "--full-tree", *options, checked(ref), *where, good=(0, 128))
         if answer.code != 0:
             raise _unknown(ref)
         found = {}

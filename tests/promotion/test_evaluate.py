@@ -15,10 +15,11 @@ import pytest
 from promotion import confine
 from promotion.domain import ModelVersionRef, Place
 from promotion.errors import Unavailable, UsageError
-from promotion.evaluate import NotMeasured, evaluate, evaluator_digest, evidence_key
+from promotion.evaluate import NotMeasured, evaluate, evidence_key
 from promotion.evidence import read
 from promotion.policies import Dataset, Evaluation
 from promotion.registry.memory import MemoryRegistry
+from promotion.sources import evaluator_digest
 from tests.models import tiny_booster
 
 NAME = "moe-cybersecurity-cicids"

@@ -98,11 +98,11 @@ def test_a_model_that_measures_otherwise_than_its_evidence_says_fails(served: Se
     scene.measure()
     source = scene.folder / "judge" / "evaluator.py"
     # The same evaluator by its hash, and another answer: what a changed library or machine would do.
-    source.write_text(source.read_text().replace("> 0.5", "> LIMIT").replace("import csv", "import csv\nfrom rates import LIMIT"))
-    (scene.folder / "rates.py").write_text("LIMIT = 0.5\n")
+    source.write_text(source.read_text().replace("scores > 0.5", "scores > float(data.with_name('rate').read_text())"))
+    (scene.folder / "rate").write_text("0.5")
     scene.declare(production=1)
     assert scene.reconcile().exit_code is Exit.DONE
-    (scene.folder / "rates.py").write_text("LIMIT = 0.9\n")
+    (scene.folder / "rate").write_text("0.9")
     (found,) = look(scene)
     assert verdicts(found)["evidence"] is Status.FAILED
     assert "figures differ" in text.verify((found,))
