@@ -272,3 +272,23 @@ def test_the_applied_rules_only_restrict(head, before, known):
 def test_no_rules_never_pass(known):
     assert judge(policies(), None, known).status is Status.ERRORED
     assert judge(policies(rule()), policies(), known).status is Status.ERRORED
+
+
+@pytest.mark.parametrize(("before", "got"), [(3, "version 3 leaves, nothing follows"), (None, "nothing is bound afterwards")])
+def test_emptying_tells_what_leaves_and_where_git_says_so(before, got):
+    emptied = change(kind=ChangeKind.RETIRE, before=before, after=None)
+    judged = judge(policies(rule()), known=facts(change=emptied))
+    (verdict,) = judged.verdicts
+    assert (verdict.model, verdict.environment, verdict.version) == (NAME, "production", None)
+    assert (verdict.expected, verdict.got, verdict.place) == ("an explicit none in git", got, emptied.place)
+
+
+def test_a_change_without_facts_passes_no_gate_and_says_why():
+    plan = Plan("memory://", (change(),), (), (), "1" * 64)
+    (judged,) = decide(plan, policies(rule()), None, {}).judged
+    found = {one.gate: one for one in judged.verdicts}
+    for gate in ("digest", "hold", "formats"):
+        assert found[gate].status is Status.ERRORED
+        assert "no facts were collected for this change" in found[gate].got
+        assert found[gate].hint == "run the gate again; if it stays so, report it as a fault"
+    assert found["bound"].status is Status.ERRORED
