@@ -35,7 +35,7 @@ COMMANDS = {
     "propose": ("files", "Declare a version by changing only its bytes in the file."),
     "pin": ("start", "Pin declared versions to the digest of their bytes."),
     "hold": ("apply", "List and release holds that rollbacks placed."),
-    "gates": ("files", "List and explain the gates."),
+    "gates": ("files", "List and explain the gates, show what judges a model, and try whether they refuse."),
     "journal": ("look", "Verify the journal's signatures and chain."),
     "schema": ("files", "Print the JSON Schema of a file format."),
 }

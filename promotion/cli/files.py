@@ -47,17 +47,54 @@ def propose(options: Shared, name: str, bindings: tuple[str, ...]) -> int:
 
 @click.command(cls=Command)
 @shared
-@click.argument("action", type=click.Choice(["list", "explain"]), default="list")
+@click.argument("action", type=click.Choice(["list", "explain", "show", "selftest"]), default="list")
 @click.argument("name", required=False)
-def gates(options: Shared, action: str, name: str | None) -> int:
-    """List the gates, or explain one: what it checks, with a sample that passes and one that fails."""
+@click.argument("environment", required=False)
+def gates(options: Shared, action: str, name: str | None, environment: str | None) -> int:
+    r"""List the gates; or what judges a model, or whether the gates can refuse.
+
+    \b
+    gates                            every gate
+    gates explain GATE               what one checks, with a sample that passes and one that fails
+    gates show NAME ENVIRONMENT      what judges a model on its way into an environment, and where each line comes from
+    gates selftest                   show each gate in force what it must refuse; exit 4: one lets it pass, 5: one cannot be tried
+    """
     from promotion.gates import GATES, gate
 
     if action == "explain":
         show(options, "gate", gate(name or ""))
-        return Exit.DONE
-    show(options, "gates", tuple(GATES.values()))
+    elif action == "show":
+        _show_rules(options, name, environment)
+    elif action == "selftest":
+        return _selftest(options)
+    else:
+        show(options, "gates", tuple(GATES.values()))
     return Exit.DONE
+
+
+def _show_rules(options: Shared, name: str | None, environment: str | None) -> None:
+    from promotion.inforce import in_force
+    from promotion.repository import working
+
+    if name is None or environment is None:
+        raise UsageError("name a model and an environment", hint="for example: promotion gates show NAME production")
+    declaration = working(build.git(options), build.layout(options))
+    show(options, "in_force", in_force(declaration.policies, declaration.desired, name, environment))
+
+
+def _selftest(options: Shared) -> int:
+    from promotion.domain import Status
+    from promotion.repository import working
+    from promotion.selftest import selftest
+
+    declaration = working(build.git(options), build.layout(options))
+    environments = [one.name for one in declaration.desired.environments]
+    tried = selftest(declaration.policies, environments, declaration.desired.models)
+    show(options, "selftest", tried)
+    found = {one.status for one in tried}
+    if Status.FAILED in found:
+        return Exit.FAILED
+    return Exit.DONE if found == {Status.PASSED} else Exit.ERRORED
 
 
 @click.command(cls=Command)

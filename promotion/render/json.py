@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promotion.agreement import Agreed
-from promotion.domain import Change, Decision, ModelVersionRef, Plan
+from promotion.domain import Change, Decision, ModelVersionRef, Plan, Status
 from promotion.errors import InvalidFiles, PromotionError, UsageError
 from promotion.journal.lease import open_intent
 from promotion.render.document import document, plain
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from promotion.drift import Drifted
     from promotion.evidence import Evidence
     from promotion.gates.interface import Gate, Lineage
+    from promotion.inforce import InForce
     from promotion.journal import Fault, Hold, Recorded, State
     from promotion.orders import Done, Orders
     from promotion.pin import Pinned
     from promotion.reconcile import Outcome
     from promotion.repository import Declaration
     from promotion.restore import Restored
+    from promotion.selftest import Tried
     from promotion.start import Started
     from promotion.status import Row
     from promotion.taking import Taken
@@ -202,6 +204,22 @@ def gates(found: Sequence[Gate[Any]]) -> str:
 def gate(found: Gate[Any]) -> str:
     """One gate."""
     return gates([found])
+
+
+def in_force(found: InForce) -> str:
+    """What judges one model in one environment."""
+    evaluations = [{"name": one.name, "evaluator": one.evaluator, "dataset": one.dataset, "place": one.place} for one in found.evaluations]
+    asked = [
+        {"gate": one.gate, "asks": one.asks, "enforced": one.enforced, "place": one.place, "built_in": one.place is None}
+        for one in found.asked
+    ]
+    values = {"model": found.model, "environment": found.environment, "declared": found.declared}
+    return document("promotion/rules/v1", {**values, "rules": asked, "evaluations": evaluations})
+
+
+def selftest(tried: Sequence[Tried]) -> str:
+    """Whether each gate refused what it must."""
+    return document("promotion/selftest/v1", {"passed": all(one.status is Status.PASSED for one in tried), "tried": tried})
 
 
 def error(failure: PromotionError) -> str:

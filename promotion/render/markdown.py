@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from promotion.domain import Change, ChangeKind, Decision, Judged, Plan, Problem, Status, Verdict
-from promotion.render import reports, text
+from promotion.render import reports, rules, text
 from promotion.render.problem import render_error
 from promotion.render.style import harmless
 
 if TYPE_CHECKING:
     from promotion.drift import Drift, Drifted
     from promotion.errors import PromotionError
+    from promotion.inforce import InForce
     from promotion.reconcile import Outcome
+    from promotion.selftest import Tried
     from promotion.verify import Verified
 
 ICONS = {Status.PASSED: "✅", Status.WARNED: "⚠️", Status.INCONCLUSIVE: "❔", Status.FAILED: "❌", Status.ERRORED: "🛑"}
@@ -74,6 +76,27 @@ def drift(found: Drifted) -> str:
     ]
     head = ["| kind | model | environment | applied | shown | changed at | what to do |", "|---|---|---|---|---|---|---|"]
     return "\n".join(["### Drift", "", *([*head, *rows] if rows else ["No drift."]), *_problems(found.survey.plan.problems)])
+
+
+def in_force(found: InForce) -> str:
+    """What judges one model in one environment, as a table."""
+    rows = [f"| {escape(one.gate)} | {rules.mode(one)} | {escape(rules.origin(one))} | {escape(one.asks)} |" for one in found.asked]
+    measured = [f"- measured by {escape(one.name)} ({escape(one.place)}): {escape(one.evaluator)}" for one in found.evaluations]
+    head = f"### What judges {escape(found.model)} on its way into {escape(found.environment)}"
+    note = [] if found.declared else ["- no file declares it"]
+    return "\n".join([head, "", "| gate | mode | from | asks for |", "|---|---|---|---|", *rows, "", *measured, *note])
+
+
+def selftest(tried: Sequence[Tried]) -> str:
+    """Whether each gate refused what it must, as a table."""
+    rows = [
+        f"| {ICONS[one.status]} {escape(one.gate)} | {escape(one.environment)} | {escape(one.place or 'built in')} | "
+        f"{escape('; '.join(one.faults) or f'refused {rules.refused(one)}')} |"
+        for one in tried
+    ]
+    return "\n".join(
+        ["### Gates, tried", "", "| gate | environment | from | known-bad inputs |", "|---|---|---|---|", *rows, "", rules.summary(tried)]
+    )
 
 
 def _since(one: Drift) -> str:

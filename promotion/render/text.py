@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from promotion.domain import Change, ChangeKind, Decision, ModelVersionRef, Plan
 from promotion.journal.lease import open_intent
-from promotion.render import adopting, changes, reports
+from promotion.render import adopting, changes, reports, rules
 from promotion.render.problem import render_problems
 from promotion.render.style import bold, dim, harmless
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from promotion.drift import Drifted
     from promotion.evidence import Evidence
     from promotion.gates.interface import Gate, Lineage
+    from promotion.inforce import InForce
     from promotion.journal import Fault, Hold, Recorded, State
     from promotion.orders import Done, Orders
     from promotion.pin import Pinned
     from promotion.reconcile import Outcome
     from promotion.repository import Declaration
     from promotion.restore import Restored
+    from promotion.selftest import Tried
     from promotion.start import Started
     from promotion.status import Row
     from promotion.taking import Taken
@@ -174,6 +176,16 @@ def gates(found: Sequence[Gate[Any]]) -> str:
 def gate(found: Gate[Any]) -> str:
     """One gate's documentation, which stands beside it."""
     return harmless(reports.documentation(found))
+
+
+def in_force(found: InForce) -> str:
+    """What judges one model in one environment, and where each line comes from."""
+    return harmless(rules.in_force(found))
+
+
+def selftest(tried: Sequence[Tried]) -> str:
+    """Whether each gate refused what it must."""
+    return harmless(rules.selftest(tried))
 
 
 def _counted(found: Sequence[Change]) -> str:

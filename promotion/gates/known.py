@@ -1,0 +1,250 @@
+"""Inputs whose verdict is known beforehand, made from a rule's own values: what ``promotion gates selftest`` shows each gate.
+
+For every gate there is a function in ``KNOWN`` that gets the rule's parameters and facts in which nothing is wrong, and gives one
+input that the gate must pass and at least one that it must refuse. Whatever a policy's thresholds are, the bad input lies just
+beyond them. A new gate adds its function here; one without it makes the self-test ERRORED.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+from promotion.domain import (
+    AppliedModel,
+    Change,
+    ChangeKind,
+    ObservedModel,
+    ObservedVersion,
+    Passed,
+    Place,
+    Shown,
+    Status,
+    VersionIdentity,
+)
+from promotion.gates import bound, formats, metadata, naming, staging_first
+from promotion.gates.interface import Facts, Format, Lineage, Measured, Parameters, Unknown
+from promotion.registry.interface import Artifact, Run
+
+NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+"""The time at which the known inputs are judged."""
+DIGEST = "a" * 64
+OTHER = "b" * 64
+UNKNOWN = Unknown("it could not be read", "a known-bad input of the self-test")
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """An input that must be refused: what is wrong with it, and what the gate must say."""
+
+    what: str
+    facts: Facts
+    status: Status = Status.FAILED
+    ruled: bool = True
+    """Whether any rule applies to it at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """``good`` None: no value is known that this rule passes, such as a name for a pattern without examples."""
+
+    good: Facts | None
+    bad: tuple[Bad, ...]
+
+
+def sound(model: str, environment: str, before: tuple[str, ...]) -> Facts:
+    """Facts of a promotion into an environment, after these others, in which nothing is wrong."""
+    identity = VersionIdentity(1_700_000_000_000, "models:/m-1", "run1")
+    tags = {"dataset": "rows", "architecture": "trees", "date": "2026-01-01"}
+    version = ObservedVersion(2, "None", identity, 1_700_000_000_000, description="what it is", tags=tags)
+    change = Change(ChangeKind.PROMOTE, model, environment, 1, 2, Shown((1,), 1), None, Place("environments.yaml", 1, 1))
+    applied = AppliedModel(model, {}, {one: {DIGEST: _proof(timedelta(days=3650))} for one in before})
+    return Facts(
+        change=change,
+        now=NOW,
+        model=ObservedModel(model, {2: version}, {}),
+        version=version,
+        run=Run("run1", "FINISHED", "ci", {"seed": "1"}, {"f1": 1.0}, {}),
+        artifact=Artifact(DIGEST, ()),
+        format=Format("mlflow.xgboost", "xgboost", ()),
+        lineage=Lineage("v1", DIGEST, "c" * 40, "run1", ()),
+        applied=applied,
+        holds={},
+        touched=(),
+        stages_before=before,
+    )
+
+
+def _proof(age: timedelta, evidence: tuple[str, ...] = (DIGEST,)) -> Passed:
+    return Passed(2, NOW - age, "c" * 40, evidence)
+
+
+def _bound(rule: bound.Parameters, facts: Facts) -> Known:
+    low, high = rule.min, rule.max
+    within = low if low is not None else high
+    assert within is not None
+
+    def given(value: float | None) -> Facts:
+        figures = {} if value is None else {rule.metric: value}
+        return replace(facts, evidence={rule.evaluation or "rows": Measured(DIGEST, figures, 1000, NOW)})
+
+    beyond = [Bad(f"{rule.metric} just below min", given(math.nextafter(low, -math.inf)))] if low is not None else []
+    beyond += [Bad(f"{rule.metric} just above max", given(math.nextafter(high, math.inf)))] if high is not None else []
+    return Known(
+        given(within),
+        (
+            *beyond,
+            Bad(f"{rule.metric} is NaN", given(math.nan)),
+            Bad(f"{rule.metric} is infinite", given(math.inf if high is None else -math.inf)),
+            Bad(f"nobody measured {rule.metric}", given(None), Status.ERRORED),
+            Bad("no evidence", replace(facts, evidence={rule.evaluation or "rows": UNKNOWN}), Status.ERRORED),
+            Bad("no evaluation", replace(facts, evidence={}), Status.ERRORED),
+        ),
+    )
+
+
+def _digest(_: Parameters, facts: Facts) -> Known:
+    def pinned(digest: str) -> Facts:
+        return replace(facts, change=replace(facts.change, digest=digest))
+
+    return Known(
+        pinned(DIGEST),
+        (
+            Bad("other bytes than are pinned", pinned(OTHER)),
+            Bad("bytes that cannot be read", replace(facts, artifact=UNKNOWN), Status.ERRORED),
+        ),
+    )
+
+
+def _formats(rule: formats.Parameters, facts: Facts) -> Known:
+    loader, kind = rule.loaders[0], rule.allow[0]
+
+    def form(found: Format) -> Facts:
+        return replace(facts, format=found)
+
+    pickle = "model.bin: a pickle, which runs code when it is loaded"
+    return Known(
+        form(Format(loader, kind, ())),
+        (
+            Bad("a pickle behind another name", form(Format(loader, kind, (pickle,)))),
+            Bad("a kind that is not on the list", form(Format(loader, "archive", ()))),
+            Bad("a loader that is not on the list", form(Format("mlflow.pyfunc.model", kind, ()))),
+            Bad("no loader", form(Format(None, kind, ()))),
+            Bad("files that cannot be read", replace(facts, format=UNKNOWN), Status.ERRORED),
+        ),
+    )
+
+
+def _hold(_: Parameters, facts: Facts) -> Known:
+    return Known(
+        replace(facts, holds={OTHER: "another one"}),
+        (
+            Bad("a digest on hold", replace(facts, holds={DIGEST: "rolled back"})),
+            Bad("holds that cannot be read", replace(facts, holds=UNKNOWN), Status.ERRORED),
+            Bad("a digest that is unknown beside holds", replace(facts, holds={OTHER: "another one"}, artifact=UNKNOWN), Status.ERRORED),
+        ),
+    )
+
+
+def _lineage(_: Parameters, facts: Facts) -> Known:
+    whole = Lineage("v1", DIGEST, "c" * 40, "run1", ())
+    broken = replace(whole, breaks=("commit cccccccccccc is not in this repository's history",))
+    return Known(
+        replace(facts, lineage=whole),
+        (
+            Bad("a commit that was never pushed", replace(facts, lineage=broken)),
+            Bad("a chain without its data", replace(facts, lineage=replace(whole, data_version=None)), Status.ERRORED),
+            Bad("a chain that cannot be walked", replace(facts, lineage=UNKNOWN), Status.ERRORED),
+        ),
+    )
+
+
+def _metadata(rule: metadata.Parameters, facts: Facts) -> Known:
+    assert isinstance(facts.version, ObservedVersion)
+    version = replace(facts.version, description="what it is", tags=dict.fromkeys(rule.tags, "said"))
+    run = Run("run1", "FINISHED", "ci", dict.fromkeys((*rule.params, "any"), "1"), dict.fromkeys((*rule.metrics, "any"), 1.0), {})
+    good = replace(facts, version=version, run=run)
+    bad = [Bad("no description", replace(good, version=replace(version, description="  ")))] if rule.description else []
+    bad += [Bad(f"no tag {name}", replace(good, version=replace(version, tags=_without(version.tags, name)))) for name in rule.tags]
+    bad += [Bad(f"no parameter {name}", replace(good, run=replace(run, params=_without(run.params, name)))) for name in rule.params]
+    bad += [
+        Bad(f"the metric {name} is NaN", replace(good, run=replace(run, metrics={**run.metrics, name: math.nan}))) for name in rule.metrics
+    ]
+    return Known(
+        good,
+        (
+            *bad,
+            Bad("a run that logged nothing", replace(good, run=replace(run, params={}, metrics={}))),
+            Bad("a run that cannot be read", replace(good, run=UNKNOWN), Status.ERRORED),
+        ),
+    )
+
+
+def _without(values: Mapping[str, str], name: str) -> dict[str, str]:
+    return {key: value for key, value in values.items() if key != name}
+
+
+_NAMES = ("my_model_final_v2", "Model", "x y", "", "🙂", "a", "model-1")
+
+
+def _naming(rule: naming.Parameters, facts: Facts) -> Known:
+    def named(name: str) -> Facts:
+        return replace(facts, change=replace(facts.change, model=name))
+
+    usual = rule.pattern == naming.DEFAULT_PATTERN
+    right = [name for name in (*rule.examples, *naming.DEFAULT_EXAMPLES, facts.change.model) if re.fullmatch(rule.pattern, name)]
+    wrong = next((name for name in _NAMES if re.fullmatch(rule.pattern, name) is None), None)
+    # A pattern that matches all of these refuses nothing that anybody would call a name: shown the last, the rule fails its test.
+    bad = Bad(f"the name {wrong or _NAMES[0]!r}", named(wrong or _NAMES[0]))
+    empty = [Bad("words that say nothing", named("model-final"))] if usual else []
+    return Known(named(right[0]) if right else None, (bad, *empty))
+
+
+def _policy(_: Parameters, facts: Facts) -> Known:
+    return Known(facts, (Bad("no rule at all", facts, Status.ERRORED, ruled=False),))
+
+
+def _separate(_: Parameters, facts: Facts) -> Known:
+    return Known(facts, (Bad("a promotion beside a lowered bound", replace(facts, touched=("policies/production.yaml",))),))
+
+
+def _staging_first(rule: staging_first.Parameters, facts: Facts) -> Known:
+    return Known(facts, tuple(_skipping(rule, facts)))
+
+
+def _skipping(rule: staging_first.Parameters, facts: Facts) -> Iterator[Bad]:
+    def proven(where: str, proof: Mapping[str, Passed]) -> Facts:
+        assert facts.applied is not None
+        return replace(facts, applied=replace(facts.applied, passed={**facts.applied.passed, where: proof}))
+
+    yield Bad("nothing was ever applied", replace(facts, applied=None))
+    yield Bad("a digest that is unknown", replace(facts, artifact=UNKNOWN), Status.ERRORED)
+    for where in facts.stages_before:
+        yield Bad(f"never in {where}", proven(where, {}))
+        yield Bad(f"other bytes in {where}", proven(where, {OTHER: _proof(timedelta(days=3650))}))
+        yield Bad(f"in {where} without evidence", proven(where, {DIGEST: _proof(timedelta(days=3650), ())}))
+        if rule.soak:
+            early = timedelta(seconds=rule.soak * 0.999)
+            yield Bad(f"in {where} for less than the soak", proven(where, {DIGEST: _proof(early)}), Status.INCONCLUSIVE)
+
+
+KNOWN: Mapping[str, Callable[[Any, Facts], Known]] = MappingProxyType(
+    {
+        "bound": _bound,
+        "digest": _digest,
+        "formats": _formats,
+        "hold": _hold,
+        "lineage": _lineage,
+        "metadata": _metadata,
+        "naming": _naming,
+        "policy": _policy,
+        "separate": _separate,
+        "staging_first": _staging_first,
+    }
+)
+"""By the gate's name: (parameters, sound facts) → what it must pass and what it must refuse."""

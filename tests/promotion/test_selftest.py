@@ -1,0 +1,186 @@
+"""The self-test of gates: it passes for gates that can refuse, whatever the policy's values, and fails for one that cannot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from promotion.cli import root as command
+from promotion.cli.ending import run
+from promotion.config.load import Source, load_policies
+from promotion.domain import Status
+from promotion.gates import GATES
+from promotion.gates.interface import Ruling
+from promotion.gates.known import KNOWN
+from promotion.git import Git
+from promotion.policies import Policies
+from promotion.repository import Layout, working
+from promotion.selftest import selftest
+from tests.scene import Scene
+
+HERE = Path(__file__).parents[2]
+ENVIRONMENTS = ("staging", "production")
+RULES = {
+    "naming": "  - gate: naming\n",
+    "naming by a pattern": '  - gate: naming\n    pattern: "moe-[a-z]+"\n    examples: [moe-flows]\n',
+    "naming without an example": "  - gate: naming\n    pattern: ^zz-[0-9]+$\n",
+    "metadata": "  - gate: metadata\n",
+    "metadata of little": "  - gate: metadata\n    description: false\n    tags: []\n",
+    "metadata of much": "  - gate: metadata\n    tags: [owner]\n    params: [a, b]\n    metrics: [x]\n",
+    "lineage": "  - gate: lineage\n",
+    "formats": "  - gate: formats\n    allow: [onnx]\n    loaders: [mlflow.onnx]\n",
+    "min": "  - gate: bound\n    metric: f1\n    min: 0.95\n",
+    "min of zero": "  - gate: bound\n    metric: f1\n    min: 0\n",
+    "max": "  - gate: bound\n    metric: false_alarm_rate\n    max: -3.5e300\n",
+    "both": "  - gate: bound\n    metric: f1\n    min: 0.5\n    max: 0.5\n    evaluation: flows\n",
+    "only shown": "  - gate: bound\n    metric: f1\n    min: 0.95\n    mode: observe\n",
+    "of some models": '  - gate: bound\n    metric: f1\n    min: 0.95\n    models: ["moe-??-*"]\n',
+}
+LATER = {"staging_first": "  - gate: staging_first\n", "soak": "  - gate: staging_first\n    soak: 1d12h\n"}
+EVALUATION = b"""version: 1
+evaluations:
+  flows:
+    models: ["*"]
+    evaluator: a:b
+    sources: [a.py]
+    dataset: {path: rows.csv, sha256: ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff}
+"""
+
+
+def policies(rules: str, environment: str = "staging") -> Policies:
+    text = f"version: 1\nenvironment: {environment}\nrules:\n{rules}".encode()
+    return load_policies((Source("policies/some.yaml", text), Source("policies/evaluations.yaml", EVALUATION)))
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """Let a gate say something else."""
+
+    def let(name: str, status: Status) -> None:
+        monkeypatch.setattr(type(GATES[name]), "judge", lambda *_: Ruling(status, "anything", "whatever it is"))
+
+    return let
+
+
+def test_this_repositorys_own_rules_can_refuse():
+    """Every gate of ``policies/`` is shown what it must refuse, in every run of these tests."""
+    declaration = working(Git(HERE), Layout())
+    tried = selftest(declaration.policies, [one.name for one in declaration.desired.environments], declaration.desired.models)
+    assert {one.gate for one in tried} >= {rule.gate for rule in declaration.policies.rules}
+    assert [(one.gate, one.place, one.faults) for one in tried if one.status is not Status.PASSED] == []
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_whatever_its_values_a_rule_refuses_what_it_must(name):
+    tried = selftest(policies(RULES[name]), ENVIRONMENTS, ())
+    assert [(one.gate, one.faults) for one in tried if one.status is not Status.PASSED] == []
+    assert all(one.shown for one in tried)
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_rule_about_what_comes_before(name):
+    tried = selftest(policies(LATER[name], "production"), ENVIRONMENTS, ("moe-flows",))
+    assert [(one.gate, one.faults) for one in tried if one.status is not Status.PASSED] == []
+
+
+def test_every_gate_has_known_inputs():
+    assert set(KNOWN) == set(GATES)
+
+
+@pytest.mark.parametrize("name", sorted(GATES))
+def test_a_gate_that_passes_everything_is_found(broken, name):
+    broken(name, Status.PASSED)
+    rules = "".join([*RULES.values(), *LATER.values()])
+    tried = [one for one in selftest(policies(rules, "production"), ENVIRONMENTS, ()) if one.gate == name]
+    assert tried
+    assert {one.status for one in tried} == {Status.FAILED}
+    assert all("where it must be" in fault for one in tried for fault in one.faults)
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.ERRORED])
+def test_a_gate_that_refuses_everything_is_no_proof(broken, status):
+    broken("bound", status)
+    (tried,) = [one for one in selftest(policies(RULES["min"]), ENVIRONMENTS[:1], ()) if one.gate == "bound"]
+    assert tried.status is Status.ERRORED
+    assert any("nothing is wrong" in fault for fault in tried.faults)
+
+
+def test_a_gate_that_nothing_is_known_of_is_errored(monkeypatch):
+    monkeypatch.setattr("promotion.selftest.KNOWN", {name: make for name, make in KNOWN.items() if name != "bound"})
+    (tried,) = [one for one in selftest(policies(RULES["min"]), ENVIRONMENTS[:1], ()) if one.gate == "bound"]
+    assert (tried.status, tried.shown) == (Status.ERRORED, ())
+
+
+def test_a_pattern_that_matches_every_name_is_found():
+    (tried,) = [
+        one for one in selftest(policies("  - gate: naming\n    pattern: '(?s).*'\n"), ENVIRONMENTS[:1], ()) if one.gate == "naming"
+    ]
+    assert tried.status is Status.FAILED
+
+
+def test_a_decision_that_forgets_a_verdict_is_found(monkeypatch):
+    monkeypatch.setattr("promotion.decide._may_block", lambda *_: False)
+    tried = selftest(policies(RULES["min"]), ENVIRONMENTS[:1], ())
+    assert {one.status for one in tried} == {Status.FAILED}
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    made = Scene(tmp_path / "models", "http://127.0.0.1:9", name="moe-flows")
+    made.start()
+    made.rule("production", LATER["soak"] + RULES["naming"] + RULES["only shown"])
+    made.rule("staging", RULES["naming"])
+    made.declare(staging=1)
+    return made
+
+
+def ask(scene: Scene, *arguments: str) -> int:
+    return run(command, ["-C", str(scene.folder), "--no-color", *arguments])
+
+
+def test_the_command_tells_what_it_tried(scene, capsys, broken):
+    assert ask(scene, "gates", "selftest") == 0
+    told = capsys.readouterr().out
+    assert "policies/production.yaml:4:5" in told
+    assert "known-bad inputs" in told.splitlines()[-1]
+    broken("naming", Status.PASSED)
+    assert ask(scene, "gates", "selftest", "--format", "json") == 4
+    found = json.loads(capsys.readouterr().out)
+    assert (found["schema"], found["passed"]) == ("promotion/selftest/v1", False)
+    assert {one["gate"] for one in found["tried"] if one["status"] == "FAILED"} == {"naming"}
+    broken("naming", Status.ERRORED)
+    assert ask(scene, "gates", "selftest", "--format", "markdown") == 5
+    assert "🛑 naming" in capsys.readouterr().out
+
+
+def test_the_command_tells_what_judges_and_where_it_comes_from(scene, capsys):
+    assert ask(scene, "gates", "show", "moe-flows", "production") == 0
+    told = capsys.readouterr().out.splitlines()
+    rows = {tuple(line.split()[:3]) for line in told}
+    assert rows >= {
+        ("staging_first", "enforce", "policies/production.yaml:4:5"),
+        ("naming", "enforce", "policies/production.yaml:6:5"),
+        ("bound", "observe", "policies/production.yaml:7:5"),
+        ("digest", "enforce", "built"),
+        ("formats", "enforce", "built"),
+    }
+    assert "applied in staging with passing evidence for at least 1 day, 12:00:00" in "\n".join(told)
+    assert ask(scene, "gates", "show", "moe-flows", "production", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    (shown,) = [one for one in found["rules"] if one["gate"] == "bound"]
+    assert shown == {
+        "gate": "bound", "asks": "f1 ≥ 0.95", "enforced": False, "built_in": False,
+        "place": {"file": "policies/production.yaml", "line": 7, "column": 5},
+    }  # fmt: skip
+    assert ask(scene, "gates", "show", "moe-flows", "staging", "--format", "markdown") == 0
+    assert "| naming | enforce | policies/staging.yaml:4:5 |" in capsys.readouterr().out
+
+
+def test_a_name_that_is_not_declared_or_no_environment_is_told(scene, capsys):
+    assert ask(scene, "gates", "show", "another-model", "staging") == 0
+    assert "no file declares another-model" in capsys.readouterr().out
+    assert ask(scene, "gates", "show", "moe-flows", "prodution") == 2
+    assert "did you mean 'production'?" in capsys.readouterr().err
+    assert ask(scene, "gates", "show", "moe-flows") == 2
