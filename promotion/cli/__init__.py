@@ -36,8 +36,9 @@ COMMANDS = {
     "pin": ("start", "Pin declared versions to the digest of their bytes."),
     "hold": ("apply", "List and release holds that rollbacks placed."),
     "gates": ("files", "List and explain the gates, show what judges a model, and try whether they refuse."),
+    "evidence": ("files", "Check one statement of evidence offline."),
     "journal": ("look", "Verify the journal's signatures and chain."),
-    "schema": ("files", "Print the JSON Schema of a file format."),
+    "schema": ("files", "Print the JSON Schema of a file format, or of evidence."),
 }
 
 

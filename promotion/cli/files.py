@@ -1,8 +1,9 @@
-"""validate, propose, gates, schema: the commands that need no registry."""
+"""validate, propose, gates, schema, evidence: the commands that need no registry."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -99,10 +100,34 @@ def _selftest(options: Shared) -> int:
 
 @click.command(cls=Command)
 @shared
-@click.argument("kind", type=click.Choice(["environments", "policy", "evaluations"]), default="environments")
+@click.argument("kind", type=click.Choice(["environments", "policy", "evaluations", "evidence"]), default="environments")
 def schema(options: Shared, kind: str) -> int:  # noqa: ARG001 - a schema is always JSON
-    """Print the JSON Schema of a file format, for editors that complete and check the file."""
+    """Print the JSON Schema of a file format: of declarations and policies, for editors that complete and check them, or of evidence."""
+    if kind == "evidence":
+        from promotion.predicate import json_schema as of_evidence
+
+        click.echo(json.dumps(of_evidence(), indent=2))
+        return Exit.DONE
     from promotion.config.schema import json_schema
 
     click.echo(json.dumps(json_schema(kind), indent=2))
     return Exit.DONE
+
+
+@click.command(cls=Command)
+@shared
+@click.argument("action", type=click.Choice(["verify"]))
+@click.argument("statement", metavar="FILE|DIGEST")
+@click.option("--artifact", type=click.Path(path_type=Path, exists=True, file_okay=False), help="The model's folder that it must be of.")
+def evidence(options: Shared, action: str, statement: str, artifact: Path | None) -> int:  # noqa: ARG001 - the one action so far
+    """Check one statement of evidence offline: its form, its name, its subject, and the signed entry of the journal that brought it.
+
+    A statement of the journal is named by its digest, or by eight characters of it. Exit 4: it is not what it says; 5: no entry of the
+    journal brought it; 6: the entry that did is not signed as it must be.
+    """
+    from promotion.statement import examine
+
+    repository = build.git(options)
+    found = examine(build.journal(repository, options), statement, artifact)
+    show(options, "examined", found)
+    return found.exit_code

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from promotion.journal.audit import Fault
 from promotion.journal.lease import GRACE, Lease, check_free, open_intent
-from promotion.journal.model import Entry, EntryKind, Hold, Recorded, RecordedChange, Refusal, Statement
+from promotion.journal.model import Entry, EntryKind, Hold, Origin, Recorded, RecordedChange, Refusal, Statement
 from promotion.journal.state import State
 from promotion.journal.store import Journal
 
@@ -20,6 +20,7 @@ __all__ = [
     "Hold",
     "Journal",
     "Lease",
+    "Origin",
     "Recorded",
     "RecordedChange",
     "Refusal",

@@ -101,3 +101,13 @@ class Recorded:
 
     sha: str
     entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The entry that brought a statement of evidence. ``fault`` is what is wrong with its signature or with what became of the file;
+    ``signer`` None without a fault: at that time nobody was named who may sign."""
+
+    recorded: Recorded
+    signer: str | None
+    fault: str | None

@@ -12,8 +12,9 @@ from promotion.errors import JournalError, UsageError
 from promotion.git import Identity
 from promotion.journal.audit import Fault, audit, check_signatures
 from promotion.journal.chain import Link, links
+from promotion.journal.codec import evidence_folder
 from promotion.journal.draft import check, files, message
-from promotion.journal.model import Entry, Hold, Recorded, Statement
+from promotion.journal.model import Entry, Hold, Origin, Recorded, Statement
 from promotion.journal.place import Place
 from promotion.journal.state import State
 from promotion.journal.trust import Signers, Trust, complaint, descends
@@ -131,6 +132,20 @@ class Journal:
         pairs = zip(links(self.git, shas), links(self.git, [f"{sha}^" for sha in shas]), strict=True)
         checked = [one for link, before in pairs if link for one in check_signatures(self.git, trust, (link,), before)]
         return {one.link.sha: one.signature.principal for one in checked if one.signature and one.signature.good}
+
+    def origin(self, state: State, key: str, digest: str) -> Origin | None:
+        """The entry up to ``state`` that brought a statement, and who vouches for it; None when none did. Raises JournalError."""
+        path = f"{evidence_folder(key)}/{digest}.json"
+        touched = self.git.log(state.head, path, first_parent=True) if state.head is not None else ()
+        if not touched:
+            return None
+        link, before = links(self.git, (touched[-1], f"{touched[-1]}^"))
+        assert link is not None
+        (one,) = check_signatures(self.git, self._trust(state.main), (link,), before)
+        wrong = complaint(self.signers_path, one.signers, one.signature, signed=link.signed)
+        fault = wrong[1] if wrong else f"the entry {touched[0][:12]} changed or removed {path} later" if len(touched) > 1 else None
+        signer = one.signature.principal if one.signature and one.signature.good else None
+        return Origin(Recorded(link.sha, link.sound), signer, fault)
 
     def contains(self, state: State, sha: str) -> bool:
         """Whether an entry is in the history of ``state``: False when the journal was cut, or is another one."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from promotion.restore import Restored
     from promotion.selftest import Tried
     from promotion.start import Started
+    from promotion.statement import Examined
     from promotion.status import Row
     from promotion.taking import Taken
     from promotion.verify import Verified
@@ -193,6 +194,13 @@ def holds(found: Sequence[Hold]) -> str:
 def evidence(measured: Sequence[Evidence]) -> str:
     """The statements themselves, by their names."""
     return document("promotion/evidence/v1", {"statements": {one.digest: one.statement() for one in measured}})
+
+
+def examined(found: Examined) -> str:
+    """One statement, and everything that was looked at; ``statement`` is null where it is none."""
+    statement = None if found.evidence is None else found.evidence.statement()
+    values = {"digest": found.digest, "status": found.status, "checks": found.checks, "statement": statement}
+    return document("promotion/examined/v1", values)
 
 
 def gates(found: Sequence[Gate[Any]]) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from promotion.journal import Entry, Fault, Hold, Recorded, RecordedChange, State
     from promotion.reconcile import Outcome
     from promotion.restore import Restored
+    from promotion.statement import Examined
     from promotion.status import Row
 
 UNSIGNED = "The journal is unsigned: anybody who may push the branch can write it. Trust a key in policies/allowed_signers."
@@ -189,6 +190,18 @@ def evidence(measured: Sequence[Evidence]) -> str:
         )
         blocks.append(f"{head}\n{table(('figure', 'measured'), figures)}")
     return "\n\n".join(blocks)
+
+
+def examined(found: Examined) -> str:
+    """One statement: what it says, then each check."""
+    lines = [f"statement {found.digest}"]
+    if (one := found.evidence) is not None:
+        lines += [
+            f"  {one.subject} by {one.evaluation}: {one.counts.rows} rows of {one.dataset_path}, sha256:{one.dataset}",
+            f"  evaluator {one.evaluator.entry_point}, sha256:{one.evaluator.digest}",
+            f"  measured {moment(one.finished)} by {one.by}; {one.isolation}",
+        ]
+    return "\n".join([*lines, "", table(("", "check", "found"), [(one.status, one.what, one.got) for one in found.checks])])
 
 
 def moment(at: datetime) -> str:

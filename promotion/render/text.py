@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from promotion.restore import Restored
     from promotion.selftest import Tried
     from promotion.start import Started
+    from promotion.statement import Examined
     from promotion.status import Row
     from promotion.taking import Taken
     from promotion.verify import Verified
@@ -166,6 +167,11 @@ def holds(found: Sequence[Hold]) -> str:
 def evidence(measured: Sequence[Evidence]) -> str:
     """Figures of each evaluation, and the statement's name."""
     return harmless(reports.evidence(measured))
+
+
+def examined(found: Examined) -> str:
+    """One statement, and everything that was looked at."""
+    return harmless(reports.examined(found))
 
 
 def gates(found: Sequence[Gate[Any]]) -> str:
