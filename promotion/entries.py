@@ -57,7 +57,9 @@ def recorded(state: State, entry: Entry) -> bool:
 
 def statements(judgement: Judgement) -> tuple[Statement, ...]:
     """The evidence behind a decision, to be kept in the journal, hence signed."""
-    return tuple(Statement(read(content).key, content) for content in judgement.statements.values())
+    return tuple(
+        Statement(read(content).key, content, judgement.replicates.get(digest)) for digest, content in judgement.statements.items()
+    )
 
 
 def holds_with(state: State, holds: tuple[Hold, ...]) -> dict[str, tuple[Hold, ...]]:

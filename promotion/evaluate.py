@@ -6,6 +6,8 @@ that it may do ends as NotMeasured with the reason: the model is then neither go
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import os
 import platform
@@ -19,9 +21,11 @@ from typing import TYPE_CHECKING, Any
 from promotion import confine, formats
 from promotion.errors import Exit, PromotionError, Unavailable, UsageError
 from promotion.evidence import Evaluator, Evidence, canonical, key
-from promotion.figures import CountsError, parse
+from promotion.figures import Counts, CountsError, parse
 from promotion.gates.formats import refusals
 from promotion.registry.artifacts import digest_folder
+from promotion.replicates import ReplicatesError
+from promotion.replicates import read as read_replicates
 from promotion.sources import alone, evaluator_digest, file_digest
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from promotion.policies import Dataset, Evaluation
     from promotion.registry.interface import Artifact, Registry
 
-MAX_RESULT = 8 << 20
+MAX_RESULT = 32 << 20
 
 
 class NotMeasured(PromotionError):
@@ -106,6 +110,7 @@ def measure(
     except CountsError as error:
         msg = f"{evaluation.evaluator} gave counts that do not add up: {error.message}"
         raise NotMeasured(msg, hint=error.hint) from error
+    resampled = _replicates(result.get("replicates"), counts, evaluation.evaluator)
     return Evidence(
         evaluation=evaluation.name,
         subject=f"{fetched.ref.name}/{fetched.ref.version}",
@@ -121,6 +126,7 @@ def measure(
         started=started,
         finished=finished,
         by=by,
+        resampled=resampled,
     )
 
 
@@ -210,6 +216,20 @@ def _result(path: Path, evaluator: str) -> dict[str, Any]:
         msg = f"{evaluator} left a result that is too large, or not an object"
         raise NotMeasured(msg, hint="the model or the evaluator wrote over it")
     return value
+
+
+def _replicates(value: object, counts: Counts, evaluator: str) -> bytes | None:
+    """The file of resamples that the child left, once it fits the counts; None when it left none. Raises NotMeasured."""
+    if value is None:
+        return None
+    try:
+        data = base64.b64decode(value if isinstance(value, str) else "*", validate=True)
+        read_replicates(data, counts)
+    except (binascii.Error, ValueError, ReplicatesError) as error:
+        told = error.message if isinstance(error, PromotionError) else "they are not base64"
+        msg = f"{evaluator} left resamples that cannot be used: {told}"
+        raise NotMeasured(msg, hint="the model or the evaluator wrote over them") from error
+    return data
 
 
 def _versions(value: object) -> dict[str, str]:

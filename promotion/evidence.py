@@ -2,7 +2,9 @@
 
 The statement (https://in-toto.io/Statement/v1, predicate ``urn:promotion:evaluation:v1``) has the artifact's digest as its
 subject. Its canonical JSON (UTF-8, keys sorted, no spaces, no NaN: an undefined figure is ``null``) is what is kept, and the
-sha256 of those bytes is its name. It is looked up by the ``key`` of artifact, dataset, evaluator and settings: when one of
+sha256 of those bytes is its name. Counts of each resample, from which intervals follow, are a packed file beside it, whose sha256
+it holds: when that file is missing or another, so is the evidence. Older statements, and those of evaluators that give counts alone,
+name none: they give figures without intervals. It is looked up by the ``key`` of artifact, dataset, evaluator and settings: when one of
 them changes, it no longer counts. Figures are computed again from the counts by whoever reads it.
 """
 
@@ -14,11 +16,12 @@ import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from promotion import replicates
 from promotion.errors import Exit, PromotionError, Unavailable
 from promotion.figures import Counts, CountsError, document, figures, parse
 
@@ -61,6 +64,15 @@ class Evidence:
     started: datetime
     finished: datetime
     by: str
+    resampled: bytes | None = field(default=None, repr=False)
+    """The packed counts of each resample (``promotion.replicates``); None when there are none, or they were not read along."""
+    beside: str | None = None
+    """The sha256 (hex) of that file as the statement says it; None when it names none, and then ``resampled`` has it."""
+
+    @property
+    def replicates(self) -> str | None:
+        """The sha256 (hex) of the file of resamples that belongs to this evidence; None for none."""
+        return self.beside if self.resampled is None else hashlib.sha256(self.resampled).hexdigest()
 
     @property
     def figures(self) -> Mapping[str, float]:
@@ -97,6 +109,8 @@ class Evidence:
             "finishedOn": _moment(self.finished),
             "by": self.by,
         }
+        if self.replicates is not None:
+            predicate["replicates"] = {"digest": {"sha256": self.replicates}}
         return {
             "_type": STATEMENT,
             "subject": [{"name": self.subject, "digest": {"sha256": self.artifact}}],
@@ -110,6 +124,10 @@ class EvidenceSource(Protocol):
 
     def find(self, key: str) -> Sequence[bytes]:
         """The bytes of every statement kept under this key; empty where there is none."""
+        ...
+
+    def resampled(self, key: str, digest: str) -> bytes | None:
+        """The file of resamples with this sha256 (hex) beside the statements of a key; None when it is missing or another."""
         ...
 
 
@@ -199,6 +217,7 @@ def _evidence(value: Any) -> Evidence:  # noqa: ANN401 - what JSON holds
         started=_time(predicate["startedOn"]),
         finished=_time(predicate["finishedOn"]),
         by=_text(predicate["by"]),
+        beside=_sha256(predicate["replicates"]["digest"]) if "replicates" in predicate else None,
     )
     if evidence.finished < evidence.started:
         msg = "it finished before it started"
@@ -245,40 +264,59 @@ def search(sources: Sequence[EvidenceSource], wanted: str) -> Search:
     """The newest valid statement under a key. One that is corrupt or of something else is missing, with the reason."""
     valid: list[Evidence] = []
     rejected: list[str] = []
-    for data in [data for source in sources for data in source.find(wanted)][:_MOST]:
+    for place, data in [(source, data) for source in sources for data in source.find(wanted)][:_MOST]:
         try:
             evidence = read(data)
-        except EvidenceError as error:
+            if evidence.key != wanted:
+                rejected.append(f"{evidence.digest[:12]}: is of another artifact, dataset, evaluator or other settings")
+                continue
+            valid.append(_complete(evidence, place))
+        except PromotionError as error:
             rejected.append(f"{hashlib.sha256(data).hexdigest()[:12]}: {error.message}")
-            continue
-        if evidence.key == wanted:
-            valid.append(evidence)
-        else:
-            rejected.append(f"{evidence.digest[:12]}: is of another artifact, dataset, evaluator or other settings")
     return Search(max(valid, key=lambda one: (one.finished, one.digest), default=None), tuple(rejected))
+
+
+def _complete(evidence: Evidence, source: EvidenceSource) -> Evidence:
+    """The evidence with its resamples; raises PromotionError when the file that it names is missing or cannot be used."""
+    if evidence.beside is None:
+        return evidence
+    data = source.resampled(evidence.key, evidence.beside)
+    if data is None or hashlib.sha256(data).hexdigest() != evidence.beside:
+        msg = f"the file of its resamples, {evidence.beside[:12]}, is missing or is not what its name says"
+        raise EvidenceError(msg, hint="measure again")
+    replicates.read(data, evidence.counts)
+    return replace(evidence, resampled=data)
 
 
 @dataclass(frozen=True, slots=True)
 class FolderEvidence:
-    """Statements in a folder: ``evidence/<key>/<digest>.json`` below it (the journal puts two digits of the key before it)."""
+    """Statements in a folder: ``evidence/<key>/<digest>.json`` below it (the journal puts two digits of the key before it).
+
+    The file of resamples is ``<sha256 of it>.replicates`` beside the statement that names it.
+    """
 
     folder: Path
 
     def put(self, evidence: Evidence) -> Path:
         """Keep a statement, whole or not at all; raises Unavailable when the folder cannot be written."""
         data = evidence.to_bytes()
-        path = self.folder / "evidence" / evidence.key / f"{evidence.digest}.json"
+        place = self.folder / "evidence" / evidence.key
+        path = place / f"{evidence.digest}.json"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                file.write(data)
-            # Reads by others (the job that decides) are the point of this file; NamedTemporaryFile keeps it to oneself.
-            Path(file.name).chmod(0o644)
-            Path(file.name).replace(path)
+            place.mkdir(parents=True, exist_ok=True)
+            # What the statement names is there before it is.
+            if evidence.resampled is not None:
+                _write(place / f"{evidence.replicates}.replicates", evidence.resampled)
+            _write(path, data)
         except OSError as error:
             msg = f"evidence cannot be kept in {self.folder}: {error.strerror or error}"
             raise Unavailable(msg, hint="give another folder with --evidence") from error
         return path
+
+    def resampled(self, key: str, digest: str) -> bytes | None:
+        """The file of resamples with this sha256 beside the statements of a key; None when it is missing or another."""
+        data = _contents(self.folder / "evidence" / key / f"{digest}.replicates", replicates.MAX_BYTES)
+        return data if hashlib.sha256(data).hexdigest() == digest else None
 
     def find(self, key: str) -> Sequence[bytes]:
         """The bytes of the statements under a key. A file whose name is not its sha256 comes back and fails to be read."""
@@ -287,23 +325,32 @@ class FolderEvidence:
             names = sorted(entry.name for entry in os.scandir(place) if entry.name.endswith(".json"))[:_MOST]
         except OSError:
             return ()
-        return tuple(data for name in names if (data := _contents(place / name)) is not None)
+        return tuple(_contents(place / name) for name in names)
 
     def get(self, digest: str) -> bytes | None:
         """The bytes of one statement by its name, or None when it is not here or is not what its name says."""
         for path in sorted((self.folder / "evidence").glob(f"*/{digest}.json")):
             data = _contents(path)
-            if data is not None and hashlib.sha256(data).hexdigest() == digest:
+            if hashlib.sha256(data).hexdigest() == digest:
                 return data
         return None
 
 
-def _contents(path: Path) -> bytes | None:
-    """A regular file's bytes; what is not what its name says comes back as bytes that no reader accepts, None when unreadable."""
+def _write(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all; raises OSError."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(data)
+    # Reads by others (the job that decides) are the point of this file; NamedTemporaryFile keeps it to oneself.
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(path)
+
+
+def _contents(path: Path, most: int = MAX_BYTES) -> bytes:
+    """A regular file's bytes; what cannot be read, or is not what its name says, comes back as bytes that no reader accepts."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(most + 1)
     except OSError as error:
         return f"{path.name} cannot be read: {error.strerror}".encode()
     if hashlib.sha256(data).hexdigest() != path.stem:

@@ -84,6 +84,8 @@ class Collector:
     """Tells when measuring starts and ends."""
     root_applied: Path | None = None
     statements: dict[str, bytes] = field(default_factory=dict)
+    replicates: dict[str, bytes] = field(default_factory=dict)
+    """The files of resamples that these statements name, by the statement's digest."""
     _bytes: dict[tuple[str, int], _Bytes] = field(default_factory=dict)
     _runs: dict[str, Run | Unknown | None] = field(default_factory=dict)
     _measured: dict[str, tuple[bool, Measured | Unknown]] = field(default_factory=dict)
@@ -237,6 +239,8 @@ class Collector:
 
     def _keep(self, evidence: Evidence) -> Measured:
         self.statements[evidence.digest] = evidence.to_bytes()
+        if evidence.resampled is not None:
+            self.replicates[evidence.digest] = evidence.resampled
         return Measured(evidence.digest, evidence.figures, evidence.counts.rows, evidence.finished)
 
 

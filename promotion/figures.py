@@ -213,6 +213,29 @@ def figures(counts: Counts) -> Mapping[str, float]:
     return found
 
 
+ABLATION = "ablation"
+"""Before the name of a figure: the whole model's minus that of its best single part, chosen by the point."""
+
+
+def best_part(counts: Counts, figure: str) -> str | None:
+    """The single part of a composite model whose figure is best; None where no other part has it."""
+    found = {name: _of_part(part, counts.positive).get(figure, math.nan) for name, part in counts.parts.items() if name != WHOLE}
+    known = [(value, name) for name, value in found.items() if not math.isnan(value)]
+    if figure == "false_alarm_rate":
+        return min(known, default=(0, None))[1]
+    return max(known, default=(0, None))[1]
+
+
+def derived(counts: Counts) -> Mapping[str, float]:
+    """Every figure, and what follows from several of them: ``ablation.<figure>`` of a composite model."""
+    found = dict(figures(counts))
+    for figure in _OF_PART:
+        best = best_part(counts, figure)
+        if best is not None and figure in found:
+            found[f"{ABLATION}.{figure}"] = found[figure] - found[f"{best}.{figure}"]
+    return found
+
+
 def _of_part(part: Part, positive: str) -> dict[str, float]:
     size = range(len(part.labels))
     support = [sum(row) for row in part.confusion]

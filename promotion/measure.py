@@ -5,19 +5,22 @@ bounded and parsed strictly. An evaluator is a function::
 
     def evaluate(model: Path, dataset: Path, settings: Mapping[str, object]) -> Mapping | Iterable[Mapping]
 
-that gets a local model folder and the dataset's path, and gives counts (schema ``promotion/counts/v1``), at once or shard by
-shard; shards are merged exactly.
+that gets a local model folder and the dataset's path. It yields what the model said of each row, in blocks of ``promotion/outcomes/v1``
+(``promotion.outcomes``), which are counted here, and resampled for intervals; or it gives counts (``promotion/counts/v1``), at once or
+shard by shard: shards are merged exactly, and there are no intervals.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module, metadata
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +48,7 @@ def main(arguments: list[str]) -> int:
     _limit(task["limits"])
     try:
         counts = _counts(_function(task["entry_point"]), Path(task["model"]), Path(task["dataset"]), task["settings"])
-        text = json.dumps({"counts": counts, "versions": _versions()}, allow_nan=False)
+        text = json.dumps({**counts, "versions": _versions()}, allow_nan=False)
     except BaseException as error:  # noqa: BLE001 - whatever model code raises, SystemExit included, is told the same way
         traceback.print_exc()
         sys.stderr.write(f"\n{type(error).__name__}: {error}\n")
@@ -76,20 +79,38 @@ def _function(entry_point: str) -> Callable[..., object]:
 
 
 def _counts(evaluator: Callable[..., object], model: Path, dataset: Path, settings: Mapping[str, object]) -> dict[str, Any]:
-    from promotion.figures import document, merge, parse
-
     given = evaluator(model, dataset, settings)
     if not isinstance(given, Mapping) and not isinstance(given, Iterable):
         msg = f"an evaluator must give counts, however: {type(given).__name__}"
         raise TypeError(msg)
-    merged = None
-    for shard in [given] if isinstance(given, Mapping) else given:
-        counts = parse(shard)
-        merged = counts if merged is None else merge(merged, counts)
-    if merged is None:
+    shards = iter([given] if isinstance(given, Mapping) else given)
+    first = next(shards, None)
+    if first is None:
         msg = "the evaluator gave no counts at all"
         raise ValueError(msg)
-    return document(merged)
+    every = chain([first], shards)
+    if isinstance(first, Mapping) and first.get("schema") == "promotion/outcomes/v1":
+        return _folded(every)
+    return _merged(every)
+
+
+def _folded(blocks: Iterator[Any]) -> dict[str, Any]:
+    from promotion.figures import document
+    from promotion.outcomes import fold
+
+    counts, replicates = fold(blocks)
+    return {"counts": document(counts), "replicates": base64.b64encode(replicates.to_bytes()).decode()}
+
+
+def _merged(shards: Iterator[Any]) -> dict[str, Any]:
+    from promotion.figures import document, merge, parse
+
+    merged = None
+    for shard in shards:
+        counts = parse(shard)
+        merged = counts if merged is None else merge(merged, counts)
+    assert merged is not None
+    return {"counts": document(merged)}
 
 
 def _versions() -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -74,10 +74,11 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A decision, and the statements of evidence behind it, by digest."""
+    """A decision, the statements of evidence behind it and the files of resamples that those name, by the statement's digest."""
 
     decision: Decision
     statements: Mapping[str, bytes]
+    replicates: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def survey(workspace: Workspace, declaration: Declaration, *, base: str | None = None, to_write: bool = False) -> Survey:
@@ -143,7 +144,7 @@ def judge(
         policies = (head,) if earlier is None else (head, earlier)
         collector = replace(collector_of(workspace, found, commit, policies), measure=measure, touched=changed, root_applied=root)
         facts = collector.collect_all(made.changes)
-    return Judgement(decide(made, head, earlier, facts), collector.statements)
+    return Judgement(decide(made, head, earlier, facts), collector.statements, collector.replicates)
 
 
 def collector_of(workspace: Workspace, found: Survey, commit: str, policies: tuple[Policies, ...]) -> collecting.Collector:

@@ -125,6 +125,9 @@ class _Given:
     def find(self, key: str) -> Sequence[bytes]:
         return tuple(one.to_bytes() for one in self.evidence if one.key == key)
 
+    def resampled(self, key: str, digest: str) -> bytes | None:
+        return next((one.resampled for one in self.evidence if (one.key, one.replicates) == (key, digest)), None)
+
 
 def _readers(change: Change, environments: tuple[Environment, ...], bindings: Mapping[str, AppliedBinding]) -> Verdict:
     """Whether who reads by stage and who reads by alias gets what was applied."""

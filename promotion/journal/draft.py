@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from promotion.errors import JournalError
@@ -61,7 +61,7 @@ def files(
         for path, kept in holding.items():
             if kept is not None:
                 decode_holds(kept, path)
-        statements = {_statement_path(one): one.content for one in evidence}
+        statements = {path: content for one in evidence for path, content in _statement_files(one)}
     except Malformed as error:
         raise JournalError(f"this entry would be malformed: {error}", hint="this is a fault of promotion: please report it") from error
     return {ENTRY: content, **applied, **holding, **statements}
@@ -92,10 +92,12 @@ def _same(value: object, again: object) -> None:
         raise Malformed(f"{type(value).__name__} is another when it is read again: {value!r:.200}")
 
 
-def _statement_path(statement: Statement) -> str:
+def _statement_files(statement: Statement) -> Iterator[tuple[str, bytes]]:
     if DIGEST.fullmatch(statement.key) is None:
         raise Malformed(f"evidence has the key {statement.key!r:.60}")
-    return f"{evidence_folder(statement.key)}/{hashlib.sha256(statement.content).hexdigest()}.json"
+    for content, kind in ((statement.content, "json"), (statement.replicates, "replicates")):
+        if content is not None:
+            yield f"{evidence_folder(statement.key)}/{hashlib.sha256(content).hexdigest()}.{kind}", content
 
 
 def _summary(entry: Entry) -> str:

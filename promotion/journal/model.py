@@ -61,10 +61,14 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of evidence to keep: ``key`` is the sha256 of the inputs it was measured from, in hex."""
+    """One statement of evidence to keep: ``key`` is the sha256 of the inputs it was measured from, in hex.
+
+    ``replicates`` is the packed file of its resamples, None where it names none.
+    """
 
     key: str
     content: bytes
+    replicates: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,14 @@ class State:
         """The statements that were measured from the inputs with this key; those whose bytes do not fit their name are left out."""
         if DIGEST.fullmatch(key) is None:
             return ()
-        return tuple(content for path, content in self._files(evidence_folder(key)) if _fits(path, content))
+        return tuple(content for path, content in self._files(evidence_folder(key), ".json") if _fits(path, content))
+
+    def resampled(self, key: str, digest: str) -> bytes | None:
+        """The file of resamples with this sha256 beside the statements of a key; None when it is missing or another."""
+        if self.head is None or DIGEST.fullmatch(key) is None or DIGEST.fullmatch(digest) is None:
+            return None
+        content = self.git.read(self.head, f"{evidence_folder(key)}/{digest}.replicates")
+        return content if content is not None and hashlib.sha256(content).hexdigest() == digest else None
 
     def evidence(self, digest: str) -> bytes | None:
         """The statement with this digest; None when it is not kept, or its bytes are not what its name says."""
@@ -76,10 +83,10 @@ class State:
         content = next((self.git.read(self.head, path) for path in paths if path.endswith(f"/{digest}.json")), None)
         return content if content is not None and hashlib.sha256(content).hexdigest() == digest else None
 
-    def _files(self, folder: str) -> list[tuple[str, bytes]]:
+    def _files(self, folder: str, suffix: str = "") -> list[tuple[str, bytes]]:
         if self.head is None:
             return []
-        blobs = self.git.blobs(self.head, folder)
+        blobs = {path: blob for path, blob in self.git.blobs(self.head, folder).items() if path.endswith(suffix)}
         found = self.git.objects(tuple(blobs.values())) if blobs else ()
         return [(path, one.content) for path, one in zip(blobs, found, strict=True) if one is not None]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _KNOWN = re.compile(
     r"(?P<folder>applied|holds)/[^/]+\.yaml"
-    r"|evidence/(?P<first>[0-9a-f]{2})/(?P=first)[0-9a-f]{62}/(?P<digest>[0-9a-f]{64})\.json"
+    r"|evidence/(?P<first>[0-9a-f]{2})/(?P=first)[0-9a-f]{62}/(?P<digest>[0-9a-f]{64})\.(json|replicates)"
 )
 _HOLDING = frozenset({EntryKind.HOLD, EntryKind.RELEASE, EntryKind.OUTCOME})
 

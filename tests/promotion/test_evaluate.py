@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from promotion import confine
+from promotion import confine, replicates
 from promotion.domain import ModelVersionRef, Place
 from promotion.errors import Unavailable, UsageError
 from promotion.evaluate import NotMeasured, evaluate, evidence_key
@@ -104,6 +105,26 @@ def test_shards_are_merged(registry, root):
     assert measured(registry, root, "sharded").counts.rows == 6
 
 
+def test_outcomes_are_counted_and_resampled_in_the_child(registry, root):
+    sharded, whole = measured(registry, root, "by_row"), measured(registry, root, "by_row_at_once")
+
+    assert sharded.counts.parts == whole.counts.parts
+    assert sharded.figures["accuracy"] == pytest.approx(0.9)
+    assert sharded.figures["router.tabular"] == 0.25
+    assert sharded.figures["class.DDoS.support"] == 100
+    assert sharded.resampled == whole.resampled
+    assert sharded.resampled is not None
+    resamples = replicates.read(sharded.resampled, sharded.counts)
+    f1 = resamples.figure("f1", sharded.counts)
+    assert f1 is not None
+    assert np.quantile(f1, 0.025) < sharded.figures["f1"] < np.quantile(f1, 0.975)
+    assert read(sharded.to_bytes()).replicates == hashlib.sha256(sharded.resampled).hexdigest()
+
+
+def test_memory_does_not_grow_with_the_rows(registry, root):
+    assert measured(registry, root, "by_row_of_many", memory=256 << 20, timeout=120.0).counts.rows == 163_840
+
+
 BAD = [
     ("raises", "ValueError: the rows ?[31mare odd"),
     ("exits", "SystemExit: 0"),
@@ -117,6 +138,9 @@ BAD = [
     ("more", "f1: Extra inputs"),
     ("garbage", "not JSON"),
     ("forged", "do not add up"),
+    ("by_row_odd", "block 1 of the outcomes: truth must be places in labels, 0 to 1"),
+    ("by_row_forged", "resamples that cannot be used"),
+    ("by_row_bomb", "too large"),
     ("huge", "too large"),
     ("linked", "left no result"),
     ("absent", "AttributeError"),

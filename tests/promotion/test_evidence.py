@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from promotion.errors import Unavailable
 from promotion.evidence import MAX_BYTES, Evaluator, Evidence, EvidenceError, FolderEvidence, canonical, key, read, search
-from promotion.figures import parse
+from promotion.figures import document, parse
+from promotion.outcomes import fold
 
 STARTED = datetime(2026, 10, 2, 12, 0, tzinfo=UTC)
 COUNTS = {
@@ -228,6 +229,66 @@ def test_a_consistent_statement_under_a_wrong_name_is_missing(tmp_path):
     place.mkdir(parents=True)
     (place / f"{'0' * 64}.json").write_bytes(GOOD.to_bytes())
     assert search([FolderEvidence(tmp_path)], GOOD.key).evidence is None
+
+
+def resampled() -> Evidence:
+    """Evidence with its resamples."""
+    truth = [place % 2 for place in range(40)]
+    block = {
+        "schema": "promotion/outcomes/v1",
+        "positive": "attack",
+        "labels": ["benign", "attack"],
+        "seconds": 0.5,
+        "index": list(range(40)),
+        "truth": truth,
+        "parts": {"model": {"predicted": [*truth[:36], *(1 - one for one in truth[36:])]}},
+    }
+    counts, replicates = fold([block])
+    return replace(GOOD, counts=counts, resampled=replicates.to_bytes())
+
+
+def test_resamples_lie_beside_the_statement_that_names_them(tmp_path):
+    evidence, folder = resampled(), FolderEvidence(tmp_path)
+    place = folder.put(evidence).parent
+    found = search([folder], evidence.key).evidence
+
+    assert evidence.resampled is not None
+    assert sorted(one.name for one in place.iterdir()) == sorted(
+        [f"{evidence.digest}.json", f"{hashlib.sha256(evidence.resampled).hexdigest()}.replicates"]
+    )
+    assert found is not None
+    assert (found.resampled, found.digest) == (evidence.resampled, evidence.digest)
+    assert folder.resampled(evidence.key, "../" + "a" * 61) is None
+
+
+@pytest.mark.parametrize("fault", ["missing", "truncated", "other", "linked"])
+def test_evidence_without_the_resamples_that_it_names_is_missing(tmp_path, fault):
+    evidence, folder = resampled(), FolderEvidence(tmp_path)
+    file = folder.put(evidence).parent / f"{evidence.replicates}.replicates"
+    data = file.read_bytes()
+    file.unlink()
+    if fault == "linked":
+        (tmp_path / "elsewhere").write_bytes(data)
+        file.symlink_to(tmp_path / "elsewhere")
+    elif fault != "missing":
+        file.write_bytes(data[:-1] if fault == "truncated" else data + b"x")
+    found = search([folder], evidence.key)
+
+    assert found.evidence is None
+    assert "resamples" in found.rejected[0]
+    assert "missing" in found.rejected[0]
+
+
+def test_resamples_of_other_counts_are_missing_evidence_too(tmp_path):
+    other = resampled()
+    parts = {"model": {"labels": ["benign", "attack"], "confusion": [[20, 0], [0, 20]]}}
+    better = parse({**json.loads(json.dumps(document(other.counts))), "parts": parts})
+    evidence, folder = replace(other, counts=better), FolderEvidence(tmp_path)
+    folder.put(evidence)
+    found = search([folder], evidence.key)
+
+    assert found.evidence is None
+    assert "do not lie around its counts" in found.rejected[0]
 
 
 def test_a_folder_that_cannot_be_written_is_unavailable(tmp_path):

@@ -84,3 +84,29 @@ def writes_much(model, dataset, settings):
     with open("big", "wb") as file:
         for _ in range(200): file.write(bytes(1 << 24))
     return counts()
+
+def block(rows=100, start=0, **given):
+    """Rows with the numbers from ``start`` on, of which every tenth is told wrongly."""
+    index = list(range(start, start + rows))
+    truth = [one % 3 == 0 for one in index]
+    said = [one ^ (number % 10 == 0) for one, number in zip(truth, index)]
+    return {"schema": "promotion/outcomes/v1", "positive": "attack", "labels": ["benign", "attack"], "seconds": 0.125, "index": index,
+            "truth": list(map(int, truth)), "class": ["DDoS" if one else "BENIGN" for one in truth],
+            "parts": {"model": {"predicted": list(map(int, said)), "score": [0.9 if one else 0.1 for one in said]}},
+            "values": {"router.tabular": [0.25] * rows}, **given}
+
+def by_row(model, dataset, settings):
+    for start in (0, 100, 200): yield block(start=start)
+def by_row_at_once(model, dataset, settings): return block(rows=300)
+def by_row_of_many(model, dataset, settings): yield from (block(rows=8192, start=start) for start in range(0, 163840, 8192))
+def by_row_odd(model, dataset, settings):
+    yield block()
+    yield block(truth=[7] * 100)
+def by_row_forged(model, dataset, settings):
+    import base64, json, zlib
+    result().write_text(json.dumps({"counts": counts(), "versions": {}, "replicates": base64.b64encode(zlib.compress(b"{}\n")).decode()}))
+    os._exit(0)
+def by_row_bomb(model, dataset, settings):
+    import base64, json, zlib
+    result().write_text(json.dumps({"counts": counts(), "versions": {}, "replicates": base64.b64encode(zlib.compress(bytes(1 << 28))).decode()}))
+    os._exit(0)

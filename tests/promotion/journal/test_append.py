@@ -47,7 +47,8 @@ def test_what_is_appended_is_read_by_others(signed, remote):
     assert (first.recorded, first.signed, first.signer) == (None, True, "job@example.org")
     done = promoting(replace(entry(commit, minutes=1), id=intent.id), "m/odd name ö", 4)
     known = memory("m/odd name ö", 4, commit, done.at)
-    statement = Statement(digest(5), b'{"measured": 1}')
+    statement = Statement(digest(5), b'{"measured": 1}', b"\0resamples")
+    packed = sha256(b"\0resamples").hexdigest()
     second = journal.append(first, done, applied={known.name: known}, evidence=[statement])
     other = Journal(Git(repository.root) if remote is None else site.clone(), remote=remote)
     state = other.read()
@@ -58,6 +59,8 @@ def test_what_is_appended_is_read_by_others(signed, remote):
     assert state.applied("other") is None
     assert state.find(digest(5)) == (statement.content,)
     assert state.find(digest(6)) == state.find("../applied") == ()
+    assert state.resampled(digest(5), packed) == b"\0resamples"
+    assert state.resampled(digest(6), packed) is state.resampled(digest(5), digest(6)) is state.resampled("..", packed) is None
     assert state.evidence(sha256(statement.content).hexdigest()) == statement.content
     assert state.evidence(digest(5)) is None
     assert [one.entry.kind for one in other.entries()] == [EntryKind.OUTCOME, EntryKind.INTENT]

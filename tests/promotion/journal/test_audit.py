@@ -54,6 +54,7 @@ def _applied(version: int) -> bytes:
         ({PATH: None}, "evidence", "removes"),
         ({PATH: b"{ }"}, "evidence", "changes"),
         ({PATH.replace(digest(5), digest(6)): b"{ }"}, "evidence", "is not named by its content"),
+        ({PATH.replace(".json", ".replicates"): b"other"}, "evidence", "is not named by its content"),
         ({"README.md": b"hello"}, "foreign-file", "README.md, which is no file of a journal"),
         ({"policies/allowed_signers": b"x"}, "foreign-file", "policies/allowed_signers"),
         ({"applied/deep/m.yaml": b"x"}, "foreign-file", "applied/deep/m.yaml"),
