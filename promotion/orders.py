@@ -35,7 +35,6 @@ from promotion.registry.artifacts import digest_folder
 
 if TYPE_CHECKING:
     from promotion.domain import Plan
-    from promotion.journal import State
     from promotion.survey import Workspace
 
 SCHEMA = "promotion/orders/v1"
@@ -76,10 +75,22 @@ class Done:
     failure: PromotionError | None
 
 
+def promoted(plan: Plan) -> tuple[ModelVersionRef, ...]:
+    """The versions that a plan promotes: what only brings back an earlier one is not kept waiting by measuring."""
+    wanted = ((one.model, one.after, one.digest) for one in plan.changes if one.kind is ChangeKind.PROMOTE)
+    return tuple(ModelVersionRef(model, version, digest) for model, version, digest in wanted if version is not None)
+
+
 def fetch(
-    workspace: Workspace, plan: Plan, state: State, sets: Sequence[tuple[str, Policies, Path]], folder: Path, *, commit: str
+    workspace: Workspace,
+    versions: Sequence[ModelVersionRef],
+    sets: Sequence[tuple[str, Policies, Path]],
+    folder: Path,
+    *,
+    commit: str,
+    sources: Sequence[EvidenceSource],
 ) -> Orders:
-    """Fetch what the promotions of a plan need measured into an empty folder, and write the orders.
+    """Fetch versions into an empty folder, and write an order for each evaluation of which ``sources`` have no evidence.
 
     ``sets`` are the rules that judge: the commit they are of, the rules, and the folder in which their evaluators lie. Raises UsageError
     when the folder is not empty; a version that cannot be had is left out.
@@ -88,15 +99,11 @@ def fetch(
         raise UsageError(f"{folder} is not empty", hint="name another folder: what is measured must be what is fetched now")
     orders: dict[Order, None] = {}
     left_out: dict[str, None] = {}
-    sources: list[EvidenceSource] = [state, *([FolderEvidence(workspace.evidence)] if workspace.evidence is not None else [])]
-    for change in plan.changes:
-        if change.kind is not ChangeKind.PROMOTE or change.after is None:
-            continue
-        ref = ModelVersionRef(change.model, change.after, change.digest)
+    for ref in dict.fromkeys(versions):
         try:
             digest = _fetched(workspace, ref, folder)
             for sha, policies, root in sets:
-                for evaluation in policies.evaluations_for(change.model):
+                for evaluation in policies.evaluations_for(ref.name):
                     if search(sources, evaluate.evidence_key(digest, evaluation, root)).evidence is None:
                         orders[Order(ref.name, ref.version, digest, evaluation.name, sha)] = None
         except PromotionError as error:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from promotion.git import Commit
     from promotion.journal import Journal
 
+_TRIES = 5
+"""How often a commit is put on top of what others pushed meanwhile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Restored:
@@ -38,14 +41,23 @@ class Restored:
     outcome: Outcome
     hold: Hold | None
     commit: str | None
-    pushed: bool
+    branch: str | None = None
+    """The remote's branch that the commit was pushed to: main's, or one of its own where main takes no push."""
+
+    @property
+    def pushed(self) -> bool:
+        """Whether the remote has the commit."""
+        return self.branch is not None
 
 
-def rollback(workspace: Workspace, options: Options, name: str, environment: str, *, reason: str, push: bool) -> Restored:
-    """Return one environment of one model to its immediate predecessor in the journal.
+def rollback(
+    workspace: Workspace, options: Options, name: str, environment: str, *, reason: str, push: bool, only: Bound | None = None
+) -> Restored:
+    """Return one environment of one model to its immediate predecessor in the journal; with ``only``, while that is what is applied.
 
-    Raises UsageError when there is none, or the model is not declared; otherwise as ``reconcile``. When the gates refuse (the bytes
-    differ, the predecessor is on hold), nothing is written.
+    Raises UsageError when the model is not declared, NoPredecessor when there is nothing to return to, Conflict when something else than
+    ``only`` is applied; otherwise as ``reconcile``. When the gates refuse (the bytes differ, the predecessor is on hold), nothing is
+    written.
     """
     commit = newest(workspace, options)
     found = survey(workspace, at(workspace.git, commit.sha, workspace.layout), to_write=True)
@@ -54,7 +66,7 @@ def rollback(workspace: Workspace, options: Options, name: str, environment: str
     if declared is None:
         raise UsageError(f"{environment} of {name!r} is not declared", hint=f"declared are: {', '.join(found.desired.models)}")
     memory = found.applied.get(name)
-    before, to = returning.predecessor(memory, name, environment)
+    before, to = returning.predecessor(memory, name, environment, only)
     assert memory is not None
     desired = returning.target(found.desired, memory, environment, to)
     aimed = replace(found, declaration=replace(found.declaration, desired=desired), plan=plan(desired, found.observed, found.applied))
@@ -67,11 +79,15 @@ def rollback(workspace: Workspace, options: Options, name: str, environment: str
     last = commit if found.state.recorded is None else workspace.git.commit(found.state.recorded)
     outcome = _registry_first(workspace, options, aimed, held, last)
     if outcome.refused or outcome.unwritten or outcome.dry_run or outcome.entry is None:
-        return Restored(name, environment, before, to, outcome, None, None, pushed=False)
+        return Restored(name, environment, before, to, outcome, None, None)
     text = returning.message(name, environment, before, to, reason=reason, entry=outcome.entry)
     written = _commit(workspace, declared, to, text)
-    pushed = _push(workspace, options, written, commit.sha) if written and push else False
-    return Restored(name, environment, before, to, outcome, held, written, pushed=pushed)
+    restored = Restored(name, environment, before, to, outcome, held, written)
+    if written is None or not push or options.remote is None:
+        return restored
+    own = f"rollback-{outcome.entry[:12]}"
+    commit_pushed, branch = _push(workspace, options.remote, written, expected=commit.sha, main=options.branch, own=own)
+    return replace(restored, commit=commit_pushed, branch=branch)
 
 
 def change_hold(journal: Journal, by: str, now: datetime, action: str, version: str | None, environment: str, reason: str | None) -> str:
@@ -117,17 +133,28 @@ def change_hold(journal: Journal, by: str, now: datetime, action: str, version: 
     return journal.append(state, entry, holds={ref.name: kept}).head or ""
 
 
-def _push(workspace: Workspace, options: Options, commit: str, expected: str) -> bool:
-    """Push the commit to main where it still stands where it stood. Raises Conflict when somebody else pushed meanwhile."""
-    if options.remote is None:
-        return False
-    answer = workspace.git.push(options.remote, commit, f"refs/heads/{options.branch}", expected=expected)
-    if not answer.accepted:
-        raise Conflict(
-            f"the registry is back, but {options.remote} does not take commit {commit[:12]}: {answer.reason}",
-            hint=f"git pull --rebase {options.remote} {options.branch} && git push, or open a pull request with it",
-        )
-    return True
+def _push(workspace: Workspace, remote: str, commit: str, *, expected: str, main: str, own: str) -> tuple[str, str]:
+    """Push HEAD's newest commit to main, on top of what others pushed meanwhile; to a branch of its own where main takes no push.
+
+    Returns the commit as it was pushed, and the branch. Raises Conflict when neither is taken, or somebody changed the same lines.
+    """
+    git, reason = workspace.git, ""
+    for _ in range(_TRIES):
+        answer = git.push(remote, commit, f"refs/heads/{main}", expected=expected)
+        if answer.accepted:
+            return commit, main
+        reason = answer.reason
+        tip = git.fetch_tip(remote, main)
+        if tip is None or tip == expected:  # nobody was faster: it does not take this push
+            break
+        commit, expected = git.rebase(onto=tip), tip
+    aside = git.push(remote, commit, f"refs/heads/{own}", expected=None)
+    if aside.accepted:
+        return commit, own
+    raise Conflict(
+        f"the registry is back, but {remote} does not take commit {commit[:12]}: {reason}",
+        hint=f"git pull --rebase {remote} {main} && git push, or open a pull request with it",
+    )
 
 
 def _registry_first(workspace: Workspace, options: Options, found: Survey, held: Hold | None, commit: Commit) -> Outcome:

@@ -6,22 +6,34 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from promotion.domain import Declared, Desired
-from promotion.errors import UsageError
+from promotion.errors import Conflict, UsageError
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedModel, Bound
 
 
-def predecessor(memory: AppliedModel | None, name: str, environment: str) -> tuple[Bound | None, Bound]:
-    """What is applied, and its immediate predecessor. Raises UsageError when there is none to return to."""
+class NoPredecessor(UsageError):
+    """There is nothing to return to: the version stays (exit 2)."""
+
+
+def predecessor(memory: AppliedModel | None, name: str, environment: str, only: Bound | None = None) -> tuple[Bound | None, Bound]:
+    """What is applied, and its immediate predecessor.
+
+    Raises Conflict when something else than ``only`` is applied, NoPredecessor when there is none to return to, UsageError when nothing
+    was ever applied.
+    """
     binding = memory.bindings.get(environment) if memory else None
     if binding is None:
         raise UsageError(
             f"nothing was ever applied to {environment} of {name!r}", hint=f"promotion history {name} shows what was applied where"
         )
+    if only is not None and binding.bound != only:
+        now = f"version {binding.bound.version}" if binding.bound else "nothing"
+        message = f"{environment} of {name!r} has {now} by now, not version {only.version}"
+        raise Conflict(message, hint="promotion status shows what is applied")
     if binding.previous is None:
         now = f"version {binding.bound.version}" if binding.bound else "nothing"
-        raise UsageError(
+        raise NoPredecessor(
             f"{environment} of {name!r} has {now} and no predecessor to return to",
             hint="declare the version that you want in environments.yaml: it is judged like every promotion",
         )

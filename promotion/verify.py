@@ -27,7 +27,7 @@ from promotion.domain import (
     Verdict,
 )
 from promotion.errors import Exit, PromotionError, UsageError
-from promotion.evidence import Evidence, read, search
+from promotion.evidence import Evidence, FolderEvidence, read, search
 from promotion.plan import expected, shown
 from promotion.survey import Survey, Workspace, collector_of, survey
 
@@ -56,24 +56,54 @@ class Verified:
 
 
 def verify(
-    workspace: Workspace, declaration: Declaration, *, name: str | None = None, environment: str | None = None
+    workspace: Workspace,
+    declaration: Declaration,
+    *,
+    name: str | None = None,
+    environment: str | None = None,
+    since: str | None = None,
+    measure: bool = True,
 ) -> tuple[Verified, ...]:
-    """Verify what was applied last: every binding, or those of one model or environment. Nothing is written.
+    """Verify what was applied last: every binding, or those of one model or environment, or those applied after an entry of the journal.
 
-    Raises UsageError when nothing such was applied; otherwise as ``survey``.
+    ``measure`` False runs no model code: what was measured anew is looked for in the workspace's folder of evidence, and nowhere else.
+    Nothing is written. Raises UsageError when nothing such was applied, or there is no such entry; otherwise as ``survey``.
     """
     found = survey(workspace, declaration)
-    chosen = [
+    chosen = _chosen(workspace, found, name, environment, since)
+    if not chosen and since is None:
+        what = " of ".join(one for one in (environment, name) if one) or "this repository"
+        raise UsageError(f"nothing that can be verified was applied: {what}", hint="promotion status shows what was applied")
+    return tuple(_verify(workspace, found, *one, measure=measure) for one in chosen)
+
+
+def refs(workspace: Workspace, found: Survey, *, name: str | None, since: str) -> tuple[ModelVersionRef, ...]:
+    """The versions with their digests that ``verify`` would look at."""
+    bound = ((model, binding.bound) for model, _, binding in _chosen(workspace, found, name, None, since))
+    return tuple(ModelVersionRef(model, one.version, one.digest) for model, one in bound if one is not None)
+
+
+def _chosen(
+    workspace: Workspace, found: Survey, name: str | None, environment: str | None, since: str | None
+) -> list[tuple[str, str, AppliedBinding]]:
+    only = None if since in {None, "none"} else set(_applied_after(workspace, since or ""))
+    return [
         (model, one.name, binding)
         for model, memory in sorted(found.applied.items())
         for one in found.desired.environments
         if (binding := memory.bindings.get(one.name)) is not None and binding.bound is not None
         if name in {None, model} and environment in {None, one.name} and model in found.observed.models
+        if only is None or (model, one.name) in only
     ]
-    if not chosen:
-        what = " of ".join(one for one in (environment, name) if one) or "this repository"
-        raise UsageError(f"nothing that can be verified was applied: {what}", hint="promotion status shows what was applied")
-    return tuple(_verify(workspace, found, *one) for one in chosen)
+
+
+def _applied_after(workspace: Workspace, entry: str) -> Iterator[tuple[str, str]]:
+    """Model and environment of every binding that entries after this one changed."""
+    for one in workspace.journal.entries():
+        if one.sha == entry:
+            return
+        yield from ((change.model, change.environment) for change in one.entry.changes)
+    raise UsageError(f"the journal has no entry {entry:.40}", hint="promotion history shows its entries; 'none' stands before the first")
 
 
 def verdict(found: Iterable[Verified]) -> Exit:
@@ -84,7 +114,7 @@ def verdict(found: Iterable[Verified]) -> Exit:
     return Exit.FAILED if Status.FAILED in statuses else Exit.DONE
 
 
-def _verify(workspace: Workspace, found: Survey, name: str, environment: str, binding: AppliedBinding) -> Verified:
+def _verify(workspace: Workspace, found: Survey, name: str, environment: str, binding: AppliedBinding, *, measure: bool) -> Verified:
     assert binding.bound is not None
     bound, model = binding.bound, found.observed.models[name]
     place = next((b.place for b in found.desired.bindings if (b.model, b.environment) == (name, environment)), Place(name, 1, 1))
@@ -92,8 +122,8 @@ def _verify(workspace: Workspace, found: Survey, name: str, environment: str, bi
     change = Change(ChangeKind.VERIFY, name, environment, bound.version, bound.version, now, bound.digest, place)
     fresh: dict[str, Evidence | PromotionError] = {}
     for evaluation in found.declaration.policies.evaluations_for(name):
-        workspace.report(f"measuring {name}/{bound.version} by {evaluation.name}")
-        fresh[evaluation.name] = _measure(workspace, ModelVersionRef(name, bound.version, bound.digest), evaluation)
+        look = _measure if measure else _measured
+        fresh[evaluation.name] = look(workspace, ModelVersionRef(name, bound.version, bound.digest), evaluation)
     measured = [one for one in fresh.values() if isinstance(one, Evidence)]
     head = workspace.git.resolve("HEAD")
     collector = replace(collector_of(workspace, found, head, (found.declaration.policies,)), sources=(_Given(measured),), folder=None)
@@ -110,10 +140,23 @@ def _verify(workspace: Workspace, found: Survey, name: str, environment: str, bi
 
 
 def _measure(workspace: Workspace, ref: ModelVersionRef, evaluation: Evaluation) -> Evidence | PromotionError:
+    workspace.report(f"measuring {ref.name}/{ref.version} by {evaluation.name}")
     try:
         return evaluate.evaluate(workspace.registry, ref, evaluation, workspace.git.root, by=workspace.by, now=workspace.now)
     except PromotionError as error:
         return error
+
+
+def _measured(workspace: Workspace, ref: ModelVersionRef, evaluation: Evaluation) -> Evidence | PromotionError:
+    """What another step measured of these bytes."""
+    lacking = evaluate.NotMeasured("it was not measured anew", hint="promotion fetch FOLDER --since ENTRY, then promotion measure FOLDER")
+    if workspace.evidence is None or ref.digest is None:
+        return lacking
+    try:
+        key = evaluate.evidence_key(ref.digest, evaluation, workspace.git.root)
+    except PromotionError as error:
+        return error
+    return search((FolderEvidence(workspace.evidence),), key).evidence or lacking
 
 
 @dataclass(frozen=True, slots=True)

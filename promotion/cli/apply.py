@@ -11,7 +11,7 @@ from promotion.cli import build
 from promotion.cli.judge import NO_MEASURE, read_agreed
 from promotion.cli.options import Command, Shared, shared
 from promotion.cli.show import show
-from promotion.errors import Exit
+from promotion.errors import Exit, UsageError
 
 BREAK_LEASE = click.option(
     "--break-lease", is_flag=True, help="Take over from a reconcile that still holds the lock, knowing that it is dead."
@@ -59,22 +59,41 @@ def reconcile(options: Shared, agreed: Path | None, timeout: float, **chosen: An
 
 @click.command(cls=Command)
 @shared
-@click.argument("name")
+@click.argument("name", required=False)
 @click.argument("environment", default="production")
+@click.option(
+    "--failed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Instead, all that failed in this file of verify --out."
+)
 @click.option("--reason", default="Rolled back by hand.", show_default=True, help="Why; stands in the commit, the hold and the journal.")
-@click.option("--push", is_flag=True, help="Push the commit to the branch.")
+@click.option("--push", is_flag=True, help="Push the commit to the branch, or to one of its own where that takes no push.")
 @BREAK_LEASE
-def rollback(options: Shared, name: str, environment: str, reason: str, push: bool, break_lease: bool) -> int:  # noqa: FBT001
+def rollback(
+    options: Shared,
+    name: str | None,
+    environment: str,
+    failed: Path | None,
+    reason: str,
+    push: bool,  # noqa: FBT001 - click's values
+    break_lease: bool,  # noqa: FBT001
+) -> int:
     """Bring back the version that was in ENVIRONMENT before: the registry first, then a hold, then the commit.
 
-    The hold keeps the version that was rolled back from being applied again until a person releases it (promotion hold release).
+    The hold keeps the version that was rolled back from being applied again until a person releases it (promotion hold release). With
+    --failed, a version that has no predecessor stays in service, on hold (exit 4).
     """
+    from promotion.failed import answer, read
     from promotion.reconcile import Options
     from promotion.restore import rollback as run
 
+    if (name is None) == (failed is None):
+        raise UsageError("what is to be rolled back?", hint="name the model, or give --failed FILE, which promotion verify --out wrote")
     workspace = build.workspace(options)
     settings = Options(remote=workspace.journal.remote, branch=options.branch or "main", break_lease=break_lease)
-    result = run(workspace, settings, name, environment, reason=reason, push=push)
+    if failed is not None:
+        found = answer(workspace, settings, read(failed), push=push)
+        show(options, "answered", found)
+        return max((one.exit_code for one in found), default=Exit.DONE)
+    result = run(workspace, settings, name or "", environment, reason=reason, push=push)
     show(options, "rollback", result)
     return result.outcome.exit_code
 

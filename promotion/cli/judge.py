@@ -21,6 +21,8 @@ NO_MEASURE = click.option(
     "--no-measure", "measure", flag_value=False, default=True, help="Run no model code: decide by the evidence at hand alone."
 )
 
+SINCE = click.option("--since", metavar="ENTRY", help="Only what was applied after this entry of the journal ('none': all).")
+
 
 @click.command(cls=Command)
 @shared
@@ -108,18 +110,25 @@ def gate(options: Shared, base: str | None, agreed: Path | None, model: str | No
 @shared
 @click.argument("name", required=False)
 @click.option("--environment", metavar="NAME", help="Only what is in this environment.")
-def verify(options: Shared, name: str | None, environment: str | None) -> int:
+@SINCE
+@NO_MEASURE
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write what was found to this file, for rollback --failed.")
+def verify(options: Shared, name: str | None, environment: str | None, since: str | None, measure: bool, out: Path | None) -> int:  # noqa: FBT001
     """Look anew at what is bound now: as readers find it, measured in a fresh process, against the gates of its environment.
 
-    Tells which versions in service no longer have evidence, because data, evaluator or settings changed. Exit 4: something failed;
-    5: something could not be measured, or too few rows tell.
+    Tells which versions in service no longer have evidence, because data, evaluator or settings changed. With --no-measure, what was
+    measured anew is in --evidence. Exit 4: something failed; 5: something could not be measured, or too few rows tell.
     """
     from promotion.repository import working
     from promotion.verify import verdict
     from promotion.verify import verify as look
 
     workspace = build.workspace(options)
-    found = look(workspace, working(workspace.git, workspace.layout), name=name, environment=environment)
+    found = look(workspace, working(workspace.git, workspace.layout), name=name, environment=environment, since=since, measure=measure)
+    if out is not None:
+        from promotion.render.json import verify as as_json
+
+        out.write_text(as_json(found) + "\n", encoding="utf-8")
     show(options, "verify", found)
     return verdict(found)
 

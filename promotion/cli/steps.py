@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from promotion.cli import build
-from promotion.cli.judge import BASE
+from promotion.cli.judge import BASE, SINCE
 from promotion.cli.options import Command, Shared, shared
 from promotion.cli.show import show
 from promotion.errors import Exit
@@ -19,21 +19,31 @@ from promotion.errors import Exit
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @BASE
 @click.option("--model", metavar="NAME", help="Only what one model needs.")
-def fetch(options: Shared, folder: Path, base: str | None, model: str | None) -> int:
+@SINCE
+def fetch(options: Shared, folder: Path, base: str | None, model: str | None, since: str | None) -> int:
     """Fetch into FOLDER what is to be measured before the plan's promotions can be decided. Runs no model code.
 
     Needs a credential that reads. Digests and formats are checked; what must not be loaded is not fetched, and the gates will say so.
+    With --since, what is bound is fetched instead, for promotion verify: it is measured anew, whatever evidence there is.
     """
+    from promotion.evidence import FolderEvidence
     from promotion.orders import fetch as run
+    from promotion.orders import promoted
     from promotion.repository import working
     from promotion.survey import evaluating, only, survey
+    from promotion.verify import refs
 
     workspace = build.workspace(options)
     found = survey(workspace, working(workspace.git, workspace.layout), base=base)
     commit = workspace.git.resolve("HEAD")
-    plan = found.plan if model is None else only(found.plan, model)
-    with evaluating(workspace, found, commit) as sets:
-        made = run(workspace, plan, found.state, sets, folder, commit=commit)
+    if since is not None:
+        own = ((commit, found.declaration.policies, workspace.git.root),)
+        made = run(workspace, refs(workspace, found, name=model, since=since), own, folder, commit=commit, sources=())
+    else:
+        plan = found.plan if model is None else only(found.plan, model)
+        kept = () if workspace.evidence is None else (FolderEvidence(workspace.evidence),)
+        with evaluating(workspace, found, commit) as sets:
+            made = run(workspace, promoted(plan), sets, folder, commit=commit, sources=(found.state, *kept))
     show(options, "fetched", made, folder)
     return Exit.DONE
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from promotion.errors import UsageError
+from promotion.errors import Conflict, UsageError
 from promotion.git.command import checked
 from promotion.git.objects import Identity, Objects
 
@@ -98,6 +98,18 @@ class History(Objects):
         answer = self.run(*arguments, stdin=message.encode(), environment=fallback, good=range(256))
         if answer.code != 0:
             raise UsageError(f"{', '.join(paths)} could not be committed: {answer.reason if answer.err else answer.text.splitlines()[-1]}")
+        return self.resolve("HEAD")
+
+    def rebase(self, *, onto: str) -> str:
+        """Put HEAD's newest commit on top of another; returns it as it is then. Raises Conflict, with all as before, when they collide."""
+        before = self.resolve("HEAD")
+        answer = self.run("rebase", "--quiet", "--no-autostash", "--onto", onto, "HEAD^", good=range(256))
+        if answer.code != 0:
+            self.run("rebase", "--abort", good=range(256))
+            raise Conflict(
+                f"commit {before[:12]} does not go on top of {onto[:12]}: {answer.reason}",
+                hint="somebody changed the same lines meanwhile: look at both, then git rebase and push, or declare what shall be there",
+            )
         return self.resolve("HEAD")
 
     def has_commits(self) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from promotion.domain import AppliedModel
     from promotion.drift import Drifted
     from promotion.evidence import Evidence
+    from promotion.failed import Answered
     from promotion.gates.interface import Gate, Lineage
     from promotion.inforce import InForce
     from promotion.journal import Fault, Hold, Recorded, State
@@ -81,8 +82,21 @@ def outcome(result: Outcome) -> str:
 
 def rollback(result: Restored) -> str:
     """What a rollback judged and did."""
-    values = {name: getattr(result, name) for name in ("model", "environment", "before", "to", "hold", "commit", "pushed")}
-    return document("promotion/rollback/v1", {**values, "outcome": _outcome(result.outcome)})
+    return document("promotion/rollback/v1", _restored(result))
+
+
+def answered(found: Sequence[Answered]) -> str:
+    """What followed for each binding that failed its check."""
+    bindings = [
+        {
+            "failed": one.failed,
+            "restored": None if one.restored is None else _restored(one.restored),
+            "stayed": None if one.stayed is None else {"message": one.stayed.message, "hint": one.stayed.hint},
+            "held": one.held,
+        }
+        for one in found
+    ]
+    return document("promotion/answered/v1", {"bindings": bindings})
 
 
 def verify(found: Sequence[Verified]) -> str:
@@ -260,6 +274,11 @@ def _decision(judged: Decision) -> dict[str, object]:
         for one in judged.judged
     ]
     return {"status": judged.status, "judged": changes, "plan": _plan(judged.plan)}
+
+
+def _restored(result: Restored) -> dict[str, object]:
+    names = ("model", "environment", "before", "to", "hold", "commit", "pushed", "branch")
+    return {**{name: getattr(result, name) for name in names}, "outcome": _outcome(result.outcome)}
 
 
 def _outcome(result: Outcome) -> dict[str, object]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from promotion.domain import AppliedBinding, AppliedModel, Bound
     from promotion.drift import Drifted
     from promotion.evidence import Evidence
+    from promotion.failed import Answered
     from promotion.gates.interface import Gate, Lineage
     from promotion.journal import Entry, Fault, Hold, Recorded, RecordedChange, State
     from promotion.reconcile import Outcome
@@ -52,11 +53,29 @@ def returned(result: Restored) -> str:
             f"held      {held} in {result.environment}, until: promotion hold release {held} --environment {result.environment} --reason …"
         )
     if result.commit is not None:
-        told = "pushed" if result.pushed else "not pushed yet: git push"
+        told = f"pushed to {result.branch}" if result.branch else "not pushed yet: git push"
         lines.append(f"committed {result.commit[:12]} ({told})")
     elif result.outcome.entry is not None:
         lines.append("the file declares it already: nothing to commit")
     return "\n".join(lines)
+
+
+def answered(found: Sequence[Answered]) -> str:
+    """What followed for each binding that failed its check."""
+    if not found:
+        return "nothing failed: nothing was brought back"
+    blocks = []
+    for one in found:
+        what = f"{one.failed.model} {one.failed.environment} {one.failed.bound.version}"
+        lines = [f"failed    {what}: {'; '.join(one.failed.reasons)}"]
+        if one.restored is not None:
+            lines += [f"restored  version {one.restored.to.version}", returned(one.restored)]
+        if one.held is not None:
+            lines.append(f"held      it stays in service, and must not be applied again (journal {one.held[:12]})")
+        if one.stayed is not None:
+            lines += [f"STAYS     {one.stayed.message}", *([f"  hint: {one.stayed.hint}"] if one.stayed.hint else [])]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
 
 
 def status(rows: Sequence[Row], state: State, *, lock: Entry | None) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from promotion.domain import AppliedModel
     from promotion.drift import Drifted
     from promotion.evidence import Evidence
+    from promotion.failed import Answered
     from promotion.gates.interface import Gate, Lineage
     from promotion.inforce import InForce
     from promotion.journal import Fault, Hold, Recorded, State
@@ -106,6 +107,11 @@ def measured(done: Sequence[Done]) -> str:
 def rollback(result: Restored) -> str:
     """What a rollback judged and did."""
     return "\n\n".join([*(changes.judged(one) for one in result.outcome.decision.judged), harmless(reports.returned(result))])
+
+
+def answered(found: Sequence[Answered]) -> str:
+    """What followed for each binding that failed its check."""
+    return harmless(reports.answered(found))
 
 
 def started(result: Started) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def bound(served: Served) -> Scene:
     return found
 
 
-def look(scene: Scene, **chosen: str) -> tuple[Verified, ...]:
+def look(scene: Scene, **chosen: Any) -> tuple[Verified, ...]:
     workspace = scene.workspace()
     found = verify(workspace, working(workspace.git, workspace.layout), **chosen)
     for render in (text.verify, markdown.verify, json.verify):
