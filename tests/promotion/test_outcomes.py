@@ -129,7 +129,11 @@ def test_ablation_is_the_model_less_its_best_part():
     counts, made = fold([block()])
     found = derived(counts)
     assert found["ablation.f1"] == pytest.approx(found["f1"] - found["trees.f1"])
-    assert (made.figure("ablation.f1", counts) == made.figure("f1", counts) - made.figure("trees.f1", counts)).all()
+    whole, part, ablation = (made.figure(name, counts) for name in ("f1", "trees.f1", "ablation.f1"))
+    assert whole is not None
+    assert part is not None
+    assert ablation is not None
+    assert (ablation == whole - part).all()
     assert "ablation.f1" not in figures(counts)
 
 
@@ -193,9 +197,9 @@ def test_scores_fall_into_equal_bins():
 
 def _repacked(edit) -> bytes:
     _, made = fold([block()])
-    head, _, body = zlib.decompress(made.to_bytes()).partition(b"\n")
+    head, _, content = zlib.decompress(made.to_bytes()).partition(b"\n")
     header = json.loads(head)
-    body = bytearray(body)
+    body = bytearray(content)
     edit(header, body)
     return zlib.compress(json.dumps(header).encode() + b"\n" + bytes(body))
 
