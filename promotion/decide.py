@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from promotion.domain import Change, ChangeKind, Decision, Judged, Plan, Status, Verdict
-from promotion.gates import GATES, digest, formats, hold, policy, separate
+from promotion.gates import GATES, UNWAIVABLE, digest, formats, hold, policy, quarantine, separate
 from promotion.gates.interface import Facts, Measured, Ruling, Unknown
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from promotion.domain import Place
+    from promotion.domain import Place, Waiver
     from promotion.policies import Policies
 
 HEAD = "HEAD"
@@ -110,6 +110,7 @@ def _of(policies: Policies, label: str, change: Change) -> Iterator[_Check]:
     rules = policies.rules_for(change.environment, change.model)
     yield _Check("digest", digest.Parameters(), enforce=True, place=None, policy=label)
     yield _Check("hold", hold.Parameters(), enforce=True, place=None, policy=label)
+    yield _Check("quarantine", quarantine.Parameters(), enforce=True, place=None, policy=label)
     if not any(rule.gate == formats.Formats.name for rule in rules):
         yield _Check("formats", formats.Parameters(), enforce=True, place=None, policy=label)
     yield _Check("policy", policy.Parameters(rules=sum(rule.enforce for rule in rules)), enforce=True, place=None, policy=label)
@@ -125,9 +126,13 @@ def _as_applied(facts: Facts) -> Facts:
 
 def _verdict(check: _Check, change: Change, facts: Facts) -> Verdict:
     ruling = _rule(check, facts)
-    status = ruling.status
+    status, hint, waiver = ruling.status, ruling.hint, None
     if status.blocks and not _may_block(check, change):
         status = Status.WARNED
+    elif status.blocks:
+        waiver, reason = _waiver(check, ruling, facts)
+        status = Status.WARNED if waiver is not None else status
+        hint = "; ".join(part for part in (reason, hint) if part) or None
     return Verdict(
         gate=check.gate,
         status=status,
@@ -136,10 +141,34 @@ def _verdict(check: _Check, change: Change, facts: Facts) -> Verdict:
         version=change.after,
         expected=ruling.expected,
         got=ruling.got,
-        hint=ruling.hint,
+        hint=hint,
         place=check.place,
         policy=check.policy,
+        waiver=waiver,
     )
+
+
+def _waiver(check: _Check, ruling: Ruling, facts: Facts) -> tuple[Waiver | None, str | None]:
+    """The exception that opens what a gate refuses, or None with why one that seems to does not.
+
+    What could not be measured is never excused: nobody knows what that would let in.
+    """
+    mine = [one for one in facts.waivers if one.gate == check.gate]
+    if not mine:
+        new = next((one for one in facts.waivers_new if one.gate == check.gate), None)
+        return None, f"the waiver at {new.place} came with this change, and does not count for it" if new else None
+    if check.gate in UNWAIVABLE or not ruling.waivable or ruling.status is Status.ERRORED:
+        what = "what could not be checked" if ruling.status is Status.ERRORED else f"this by {check.gate}"
+        return None, f"the waiver at {mine[0].place} does not count: {what} cannot be waived"
+    reasons = []
+    for one in mine:
+        if facts.now.astimezone(UTC).date() > one.expires:
+            reasons.append(f"the waiver at {one.place} expired on {one.expires}")
+        elif one.digest is not None and (isinstance(facts.artifact, Unknown) or facts.artifact.digest != one.digest):
+            reasons.append(f"the waiver at {one.place} is for other bytes")
+        else:
+            return one, None
+    return None, "; ".join(reasons)
 
 
 def _may_block(check: _Check, change: Change) -> bool:

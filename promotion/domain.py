@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 _REF = re.compile(r"(?P<name>[^/:@\s]+)/(?P<version>[1-9][0-9]*)(?:@sha256:(?P<digest>[0-9a-f]{64}))?")
@@ -170,6 +170,39 @@ class Bound:
 
     version: int
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """What people have put in quarantine: a version by its number, or bytes by their digest under whatever name."""
+
+    model: str
+    version: int | None
+    digest: str | None
+    reason: str
+    by: str
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """An exception to one gate for one version in one environment, until the end of a day (``expires``, UTC).
+
+    ``digest`` None: whatever bytes the version has. Where it stands in the file makes no difference between two waivers.
+    """
+
+    gate: str
+    model: str
+    version: int
+    digest: str | None
+    environment: str
+    owner: str
+    reason: str
+    expires: date
+    place: Place = field(compare=False)
+
+    def __str__(self) -> str:
+        return f"waived by {self.owner} until {self.expires}: {self.reason} ({self.place})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +384,8 @@ class Status(StrEnum):
 class Verdict:
     """What one rule says of one change: expected, got, where the rule stands, what to do.
 
-    ``policy`` tells which set of rules asked: ``HEAD``, or ``applied`` for those of the last applied commit.
+    ``policy`` tells which set of rules asked: ``HEAD``, or ``applied`` for those of the last applied commit. ``waiver`` is the
+    exception without which the verdict would block.
     """
 
     gate: str
@@ -364,6 +398,7 @@ class Verdict:
     hint: str | None = None
     place: Place | None = None
     policy: str = "HEAD"
+    waiver: Waiver | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,3 +427,9 @@ class Decision:
     def status(self) -> Status:
         """The worst of all changes; PASSED when there is nothing to judge."""
         return max((one.status for one in self.judged), key=lambda status: status.severity, default=Status.PASSED)
+
+    @property
+    def waived(self) -> tuple[Waiver, ...]:
+        """The waivers without which something would be refused, each once, by model, environment and gate."""
+        found = {verdict.waiver for one in self.judged for verdict in one.verdicts if verdict.waiver is not None}
+        return tuple(sorted(found, key=lambda one: (one.model, one.environment, one.gate, one.place)))

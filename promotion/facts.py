@@ -23,7 +23,7 @@ from promotion.gates.interface import Facts, Format, Lineage, Measured, Unknown
 from promotion.lineage import trace
 
 if TYPE_CHECKING:
-    from promotion.domain import AppliedModel, Observed, ObservedVersion
+    from promotion.domain import AppliedModel, Observed, ObservedVersion, Waiver
     from promotion.policies import Evaluation, Policies
     from promotion.registry.interface import Artifact, Registry, Run
 
@@ -83,6 +83,8 @@ class Collector:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     """Tells when measuring starts and ends."""
     root_applied: Path | None = None
+    established: bool = False
+    """Whether a commit was applied before: until then every waiver came with the change that would use it."""
     statements: dict[str, bytes] = field(default_factory=dict)
     replicates: dict[str, bytes] = field(default_factory=dict)
     """The files of resamples that these statements name, by the statement's digest."""
@@ -136,6 +138,8 @@ class Collector:
             # All that can be asked of the bytes was asked; another environment of the same version gets the same answers.
             known.folder.cleanup()
             known.folder = None
+        waivers = tuple(dict.fromkeys(w for p in self.policies for w in p.waivers_for(change.environment, change.model, change.after)))
+        counts = self._counts
         before = self.environments[: self.environments.index(change.environment)] if change.environment in self.environments else ()
         return Facts(
             change=change,
@@ -151,8 +155,15 @@ class Collector:
             evidence_applied=evidence[-1],
             holds={one.digest: one.reason for one in self.holds if (one.model, one.environment) == (change.model, change.environment)},
             touched=self.touched,
+            barred=tuple(dict.fromkeys(one for rules in self.policies for one in rules.barred)),
+            waivers=tuple(one for one in waivers if counts(one)),
+            waivers_new=tuple(one for one in waivers if not counts(one)),
             stages_before=before,
         )
+
+    def _counts(self, waiver: Waiver) -> bool:
+        """Whether an exception counts: it stood in the rules before this change, and still does."""
+        return self.established and all(waiver in rules.waivers for rules in self.policies)
 
     def _look(self, change: Change, version: ObservedVersion) -> _Bytes:
         """Download a version once and look at its bytes."""

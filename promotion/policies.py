@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from promotion.domain import Place
+    from promotion.domain import Barred, Place, Waiver
 
 
 def matches(name: str, patterns: tuple[str, ...]) -> bool:
@@ -68,6 +68,10 @@ class Policies:
     rules: tuple[Rule, ...]
     evaluations: tuple[Evaluation, ...]
     digest: str
+    barred: tuple[Barred, ...] = ()
+    """What is in quarantine."""
+    waivers: tuple[Waiver, ...] = ()
+    """Exceptions, in the order of the files."""
 
     def rules_for(self, environment: str, model: str) -> tuple[Rule, ...]:
         """The rules that judge this model on its way into this environment, in the order of the files."""
@@ -76,3 +80,7 @@ class Policies:
     def evaluations_for(self, model: str) -> tuple[Evaluation, ...]:
         """The evaluations that measure this model."""
         return tuple(e for e in self.evaluations if matches(model, e.models))
+
+    def waivers_for(self, environment: str, model: str, version: int | None) -> tuple[Waiver, ...]:
+        """The exceptions for one version in one environment."""
+        return tuple(w for w in self.waivers if (w.environment, w.model, w.version) == (environment, model, version))

@@ -161,6 +161,8 @@ def apply(
     target = effective(found, refused)
     changing = {one.change.model for one in done}
     also = tuple(operation for operation in also if operation.model in changing)
+    # A hold comes with the change that calls for it: where that was refused, nothing was taken out of service.
+    holds = tuple(hold for hold in holds if hold.model in changing)
     operations = (*plan(target, found.observed, found.applied).operations, *also)
     outcome = Outcome(commit.sha, decision, done, refused, operations, None, found.state.signed, dry_run=options.dry_run)
     if options.dry_run:

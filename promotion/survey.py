@@ -142,7 +142,13 @@ def judge(
     changed = None if base is None else touched(workspace, head, base)
     with before(workspace, found, commit) as (earlier, root):
         policies = (head,) if earlier is None else (head, earlier)
-        collector = replace(collector_of(workspace, found, commit, policies), measure=measure, touched=changed, root_applied=root)
+        collector = replace(
+            collector_of(workspace, found, commit, policies),
+            measure=measure,
+            touched=changed,
+            root_applied=root,
+            established=judged_before(workspace, found, commit) is not None,
+        )
         facts = collector.collect_all(made.changes)
     return Judgement(decide(made, head, earlier, facts), collector.statements, collector.replicates)
 
@@ -163,8 +169,21 @@ def collector_of(workspace: Workspace, found: Survey, commit: str, policies: tup
         now=workspace.now(),
         by=workspace.by,
         measure=False,
+        established=found.state.recorded is not None,
         report=workspace.report,
     )
+
+
+def judged_before(workspace: Workspace, found: Survey, commit: str) -> str | None:
+    """The commit whose rules judge beside those of ``commit``: the newest recorded one that is another; None where there is none.
+
+    A commit that was recorded with refusals is judged again by the same two sets of rules, however often the job is started again: else
+    the second run would let in what came with rules of its own. A commit that this clone does not have counts as none.
+    """
+    recorded = found.state.recorded
+    if recorded == commit and found.plan.changes:
+        recorded = next((one.entry.recorded for one in workspace.journal.entries() if one.entry.recorded != commit), None)
+    return recorded if recorded not in {None, commit} and workspace.git.contains(recorded or "") else None
 
 
 @contextmanager
@@ -173,8 +192,8 @@ def before(workspace: Workspace, found: Survey, commit: str) -> Iterator[tuple[P
 
     None and None where nothing was applied yet, or both are the same as those that judge anyway.
     """
-    recorded = found.state.recorded
-    if recorded is None or recorded == commit or not workspace.git.contains(recorded):
+    recorded = judged_before(workspace, found, commit)
+    if recorded is None:
         yield None, None
         return
     head, earlier = found.declaration.policies, policies_at(workspace.git, recorded, workspace.layout)
@@ -189,7 +208,7 @@ def before(workspace: Workspace, found: Survey, commit: str) -> Iterator[tuple[P
 def evaluating(workspace: Workspace, found: Survey, commit: str) -> Iterator[tuple[tuple[str, Policies, Path], ...]]:
     """The sets of rules that judge a commit: the commit they are of, the rules, and the folder in which their evaluators lie."""
     own = (commit, found.declaration.policies, workspace.git.root)
-    recorded = found.state.recorded
+    recorded = judged_before(workspace, found, commit)
     with before(workspace, found, commit) as (earlier, root):
         yield (own,) if earlier is None or root is None or recorded is None else (own, (recorded, earlier, root))
 

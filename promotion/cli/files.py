@@ -12,6 +12,8 @@ from promotion.cli.options import Command, Shared, shared
 from promotion.cli.show import show
 from promotion.errors import Exit, UsageError
 
+_KINDS = ("environments", "policy", "evaluations", "waivers", "quarantine", "evidence")
+
 
 @click.command(cls=Command)
 @shared
@@ -100,7 +102,7 @@ def _selftest(options: Shared) -> int:
 
 @click.command(cls=Command)
 @shared
-@click.argument("kind", type=click.Choice(["environments", "policy", "evaluations", "evidence"]), default="environments")
+@click.argument("kind", type=click.Choice(_KINDS), default="environments")
 def schema(options: Shared, kind: str) -> int:  # noqa: ARG001 - a schema is always JSON
     """Print the JSON Schema of a file format: of declarations and policies, for editors that complete and check them, or of evidence."""
     if kind == "evidence":

@@ -69,7 +69,7 @@ def _check_references(found: ruling.Read) -> None:
 def _check_environments(declared: declaring.Declarations, found: ruling.Read) -> None:
     """Rules are for environments that exist, and each environment has rules."""
     names = [environment.name for environment in declared.desired.environments]
-    for document, scalar in found.environments:
+    for document, scalar in (*found.environments, *found.excused):
         if isinstance(scalar.value, str) and scalar.text not in names:
             document.report(scalar, f"there is no environment {scalar.text!r}", "unknown-environment", nearest(scalar.text, names))
     judged = {scalar.text for _, scalar in found.environments}
@@ -105,3 +105,6 @@ def _check_patterns(declared: declaring.Declarations, found: ruling.Read) -> Non
             verdicts[pattern.text] = any(matches(name, (pattern.text,)) for name in models)
         if not verdicts[pattern.text]:
             document.report(pattern, f"{pattern.text!r} matches no declared model", "pattern", nearest(pattern.text, models))
+    for document, name in found.models:
+        if name.text not in models:
+            document.report(name, f"the model {name.text!r} is not declared", "unknown-model", nearest(name.text, models))

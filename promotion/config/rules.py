@@ -9,15 +9,16 @@ from pathlib import PurePosixPath
 
 from pydantic import BaseModel
 
-from promotion.config import yamlsource
+from promotion.config import exceptions, yamlsource
 from promotion.config.document import Document, Items, Scalar, Source, Table, described
 from promotion.config.schema import EvaluationEntry, EvaluationsFile, PolicyFile, RuleEntry
 from promotion.config.wording import nearest, report_odd, validated
+from promotion.domain import Barred, Waiver
 from promotion.gates import BUILT_IN, GATES
 from promotion.policies import Dataset, Evaluation, Policies, Rule
 
 _COMMON = frozenset(RuleEntry.model_fields)
-_WHAT = "a file of rules has the keys version, environment and rules; a file of evaluations has version and evaluations"
+_WHAT = "rules have the keys version, environment and rules; other files version and evaluations, waivers or quarantine"
 
 
 @dataclass(slots=True)
@@ -34,12 +35,18 @@ class Read:
     """Every evaluation that a rule names, where it names it."""
     names: dict[str, str] = field(default_factory=dict)
     """Every evaluation, by its place, right or wrong."""
+    models: list[tuple[Document, Scalar]] = field(default_factory=list)
+    """Every model that a waiver names, where it names it."""
+    excused: list[tuple[Document, Scalar]] = field(default_factory=list)
+    """Every environment that a waiver names, where it names it."""
 
 
 def read(sources: Sequence[Source]) -> Read:
     """Read all files together; raises nothing, every problem is in the documents."""
     rules: list[Rule] = []
     evaluations: list[Evaluation] = []
+    waivers: list[Waiver] = []
+    barred: list[Barred] = []
     found = Read(Policies((), (), digest(sources)), ())
     documents = []
     for source in sorted(sources, key=lambda one: one.name):
@@ -52,11 +59,15 @@ def read(sources: Sequence[Source]) -> Read:
             evaluations += _evaluations(document, root, found)
         elif root.entries.keys() & {"rules", "environment"}:
             rules += _rules(document, root, found)
+        elif "waivers" in root.entries:
+            waivers += exceptions.waivers(document, root, found)
+        elif "quarantine" in root.entries:
+            barred += exceptions.quarantine(document, root)
         else:
-            document.report(root, "this is neither rules nor evaluations", "kind", _WHAT)
+            document.report(root, "this is neither rules nor evaluations, waivers or a quarantine", "kind", _WHAT)
             continue
         report_odd(document, root, {(problem.place.line - 1, problem.place.column - 1) for problem in document.problems})
-    found.policies = Policies(tuple(rules), tuple(evaluations), found.policies.digest)
+    found.policies = Policies(tuple(rules), tuple(evaluations), found.policies.digest, tuple(barred), tuple(waivers))
     found.documents = tuple(documents)
     return found
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic.fields import FieldInfo
 
 NEWEST = 2**31 - 1
@@ -22,6 +23,7 @@ _RESERVED_ALIAS = re.compile(r"latest|v[0-9]+", re.IGNORECASE)
 _PINNED = re.compile(r"(?P<version>[1-9][0-9]*)@sha256:(?P<digest>[0-9a-f]{64})")
 _ENTRY_POINT = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SIZE = re.compile(r"(?P<number>[0-9]{1,6}(?:\.[0-9]{1,3})?) ?(?P<unit>[KMGT]i?B)")
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _DURATION = re.compile(r"(?:(?P<h>[0-9]{1,4})h)?(?:(?P<m>[0-9]{1,6})m)?(?:(?P<s>[0-9]{1,7})s)?")
@@ -105,6 +107,28 @@ def _digest(text: str) -> str:
     return text
 
 
+def _waived_version(value: object) -> int | str:
+    if value == "none" or parse_use(value) is None:
+        raise ValueError("must be a version number, or N@sha256:<64 hex digits>")
+    assert isinstance(value, int | str)
+    return value
+
+
+def _barred_digest(text: str) -> str:
+    if not text.startswith("sha256:") or not _DIGEST.fullmatch(text.removeprefix("sha256:")):
+        raise ValueError(f"must be sha256: and 64 hex digits in lower case, however: {text[:80]!r}")
+    return text
+
+
+def _day(text: str) -> str:
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text).isoformat()
+    except ValueError:
+        pass
+    raise ValueError(f"must be a date such as 2026-12-24, however: {text[:80]!r}")
+
+
 def _pattern(pattern: str) -> str:
     if not pattern or any(char.isspace() for char in pattern):
         raise ValueError(f"{pattern!r} is not a pattern for names of models")
@@ -141,6 +165,7 @@ _USE_SCHEMA = {
     "description": "A version number, N@sha256:DIGEST to pin its bytes, or none for explicitly nothing.",
 }
 
+_WAIVED_SCHEMA = {"anyOf": [_VERSION, {"type": "string", "pattern": "^[1-9][0-9]*@sha256:[0-9a-f]{64}$"}]}
 _MODEL_SCHEMA = r"^(?!\.{1,2}$)[^\s/:@'\"`\\\u0000-\u001f\u007f]{1,256}$"
 _ALIAS_SCHEMA = rf"^(?!(?:[lL][aA][tT][eE][sS][tT]|[vV][0-9]+)$){_ALIAS.pattern}$"
 
@@ -243,11 +268,59 @@ class EvaluationsFile(_Strict):
     evaluations: dict[Annotated[str, Field(min_length=1)], EvaluationEntry]
 
 
-FORMATS: dict[str, type[BaseModel]] = {"environments": EnvironmentsFile, "policy": PolicyFile, "evaluations": EvaluationsFile}
+class WaiverEntry(_Strict):
+    """An exception to one gate, for one version in one environment, until the end of a day (UTC)."""
+
+    gate: Annotated[str, Field(description="The gate that is excused: promotion gates lists them.")]
+    model: ModelName
+    version: Annotated[int | str, PlainValidator(_waived_version), WithJsonSchema(_WAIVED_SCHEMA)]
+    environment: EnvironmentName
+    owner: Annotated[str, Field(min_length=1, description="Who answers for it.")]
+    reason: Annotated[str, Field(min_length=1)]
+    expires: Annotated[str, AfterValidator(_day), Field(json_schema_extra={"pattern": f"^{_DAY.pattern}$"})]
+
+
+class WaiversFile(_Strict):
+    """policies/waivers.yaml: exceptions to gates. One counts from the change after the one that brought it."""
+
+    version: Literal[1]
+    waivers: Annotated[tuple[WaiverEntry, ...], Field(strict=False)]
+
+
+class QuarantineEntry(_Strict):
+    """What nobody may serve: a version by its number, or bytes by their digest (under every name), or both."""
+
+    model: ModelName
+    version: Annotated[int, Field(ge=1, le=NEWEST)] | None = None
+    digest: Annotated[str, AfterValidator(_barred_digest), Field(json_schema_extra={"pattern": "^sha256:[0-9a-f]{64}$"})] | None = None
+    reason: Annotated[str, Field(min_length=1)]
+    by: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _bars_something(self) -> QuarantineEntry:
+        if self.version is None and self.digest is None:
+            raise ValueError("give version, digest or both: what is barred?")
+        return self
+
+
+class QuarantineFile(_Strict):
+    """policies/quarantine.yaml: what people have barred from service, rollbacks included."""
+
+    version: Literal[1]
+    quarantine: Annotated[tuple[QuarantineEntry, ...], Field(strict=False)]
+
+
+FORMATS: dict[str, type[BaseModel]] = {
+    "environments": EnvironmentsFile,
+    "policy": PolicyFile,
+    "evaluations": EvaluationsFile,
+    "waivers": WaiversFile,
+    "quarantine": QuarantineFile,
+}
 
 
 def json_schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema of ``environments``, ``policy`` or ``evaluations``; the rules of a policy know every gate's parameters.
+    """The JSON Schema of one of ``FORMATS``; the rules of a policy know every gate's parameters.
 
     Raises KeyError for any other kind.
     """

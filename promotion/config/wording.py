@@ -191,7 +191,7 @@ def _report_missing(document: Document, name: str, parent: Path) -> None:
     if isinstance(node, Scalar) and node.text:
         document.report(node, f"{name!r}{owner} is missing", "missing-key", f"write it below: {name}: {node.text}")
         return
-    hint = "write at the top: version: 1" if name == "version" else None
+    hint = "write at the top: version: 1" if name == "version" and not parent else None
     document.report(where, f"{name!r}{owner} is missing", "missing-key", hint)
 
 

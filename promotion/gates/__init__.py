@@ -11,22 +11,40 @@ from promotion.errors import UsageError
 from promotion.gates.bound import Bound
 from promotion.gates.digest import Digest
 from promotion.gates.formats import Formats
+from promotion.gates.freeze import Freeze
 from promotion.gates.hold import Hold
 from promotion.gates.interface import Gate
 from promotion.gates.lineage import Lineage
 from promotion.gates.metadata import Metadata
 from promotion.gates.naming import Naming
 from promotion.gates.policy import Policy
+from promotion.gates.quarantine import Quarantine
 from promotion.gates.separate import Separate
 from promotion.gates.staging_first import StagingFirst
 
-_ALL: tuple[Gate[Any], ...] = (Bound(), Digest(), Formats(), Hold(), Lineage(), Metadata(), Naming(), Policy(), Separate(), StagingFirst())
+_ALL: tuple[Gate[Any], ...] = (
+    Bound(),
+    Digest(),
+    Formats(),
+    Freeze(),
+    Hold(),
+    Lineage(),
+    Metadata(),
+    Naming(),
+    Policy(),
+    Quarantine(),
+    Separate(),
+    StagingFirst(),
+)
 
 GATES: Mapping[str, Gate[Any]] = MappingProxyType({one.name: one for one in _ALL})
-"""Every gate by its name. Those that count for all without a rule are ``digest``, ``hold`` and ``policy`` (and ``formats``)."""
+"""Every gate by its name. ``digest``, ``hold``, ``quarantine`` and ``policy`` (and ``formats``) count for all without a rule."""
 
-BUILT_IN: frozenset[str] = frozenset({"digest", "hold", "policy", "separate"})
+BUILT_IN: frozenset[str] = frozenset({"digest", "hold", "policy", "quarantine", "separate"})
 """Gates that no policy may name: they run by themselves, with nothing to set."""
+
+UNWAIVABLE: frozenset[str] = BUILT_IN | {"formats"}
+"""Gates that no waiver opens: what they keep out is unsafe or unknown, whoever answers for it."""
 
 
 def gate(name: str) -> Gate[Any]:

@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from promotion.domain import AppliedModel, Change, ObservedModel, ObservedVersion, Status
+from promotion.domain import AppliedModel, Barred, Change, ObservedModel, ObservedVersion, Status, Waiver
 from promotion.registry.interface import Artifact, Run
 
 
@@ -83,6 +83,12 @@ class Facts:
     """Digests that must not be applied in this environment of this model until a person releases them, with the reason."""
     touched: tuple[str, ...] | None = None
     """Files of policies and evaluators that the pull request changes; None where none is judged."""
+    barred: tuple[Barred, ...] | Unknown = Unknown("the quarantine was not read")
+    """What people have put in quarantine, by the rules of HEAD or of the last applied commit."""
+    waivers: tuple[Waiver, ...] = ()
+    """Exceptions that count for this change unless they expired; gates never look here, ``decide`` does."""
+    waivers_new: tuple[Waiver, ...] = ()
+    """Exceptions that came with the change itself, and so do not count for it."""
     stages_before: tuple[str, ...] = ()
     """The environments that come before this one, in the order of promotion."""
 
@@ -95,6 +101,8 @@ class Ruling:
     expected: str
     got: str
     hint: str | None = None
+    waivable: bool = True
+    """Whether a waiver may open what this refuses, where one may open this gate at all."""
 
 
 P_contra = TypeVar("P_contra", bound=Parameters, contravariant=True)

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from promotion.domain import (
     AppliedModel,
+    Barred,
     Change,
     ChangeKind,
     ObservedModel,
@@ -27,7 +29,7 @@ from promotion.domain import (
     Status,
     VersionIdentity,
 )
-from promotion.gates import bound, formats, metadata, naming, staging_first
+from promotion.gates import bound, formats, freeze, metadata, naming, staging_first
 from promotion.gates.interface import Facts, Format, Lineage, Measured, Parameters, Unknown
 from promotion.registry.interface import Artifact, Run
 
@@ -76,6 +78,7 @@ def sound(model: str, environment: str, before: tuple[str, ...]) -> Facts:
         applied=applied,
         holds={},
         touched=(),
+        barred=(),
         stages_before=before,
     )
 
@@ -209,6 +212,43 @@ def _policy(_: Parameters, facts: Facts) -> Known:
     return Known(facts, (Bad("no rule at all", facts, Status.ERRORED, ruled=False),))
 
 
+def _quarantine(_: Parameters, facts: Facts) -> Known:
+    change = facts.change
+    assert change.after is not None
+
+    def barred(model: str, version: int | None, digest: str | None) -> Facts:
+        return replace(facts, barred=(Barred(model, version, digest, "leaks", "ada", Place("quarantine.yaml", 1, 1)),))
+
+    return Known(
+        barred(change.model, change.after + 1, OTHER),
+        (
+            Bad("a version that is barred", barred(change.model, change.after, None)),
+            Bad("bytes that are barred under another name", barred("another", 1, DIGEST)),
+            Bad("a list that cannot be read", replace(facts, barred=UNKNOWN), Status.ERRORED),
+            Bad("a digest that is unknown beside barred ones", replace(barred("another", 1, OTHER), artifact=UNKNOWN), Status.ERRORED),
+        ),
+    )
+
+
+def _freeze(rule: freeze.Parameters, facts: Facts) -> Known:
+    zone = ZoneInfo(rule.timezone)
+    firsts = [one.first for one in rule.windows if one.first] + [one.last - timedelta(days=7) for one in rule.windows if one.last]
+    # Every five minutes of eight days, from now on and around each window's dates; and every day of a year.
+    starts = [NOW, *(datetime(day.year, day.month, day.day, tzinfo=zone) for day in firsts)]
+    moments = [start + timedelta(minutes=5 * step) for start in starts for step in range(8 * 24 * 12)]
+    moments += [NOW + timedelta(days=step) for step in range(366)]
+    shut = [_shut(rule, at.astimezone(zone)) for at in moments]
+    free = next((at for at, is_shut in zip(moments, shut, strict=True) if not is_shut), None)
+    bad = next((at for at, is_shut in zip(moments, shut, strict=True) if is_shut), NOW)
+    # A calendar that is never shut refuses nothing: shown now, the rule fails its test.
+    asked = (Bad("a promotion while a window is shut", replace(facts, now=bad)),)
+    return Known(None if free is None else replace(facts, now=free), asked)
+
+
+def _shut(rule: freeze.Parameters, at: datetime) -> bool:
+    return any(freeze.shuts(one, at.replace(tzinfo=None)) is not None for one in rule.windows)
+
+
 def _separate(_: Parameters, facts: Facts) -> Known:
     return Known(facts, (Bad("a promotion beside a lowered bound", replace(facts, touched=("policies/production.yaml",))),))
 
@@ -238,11 +278,13 @@ KNOWN: Mapping[str, Callable[[Any, Facts], Known]] = MappingProxyType(
         "bound": _bound,
         "digest": _digest,
         "formats": _formats,
+        "freeze": _freeze,
         "hold": _hold,
         "lineage": _lineage,
         "metadata": _metadata,
         "naming": _naming,
         "policy": _policy,
+        "quarantine": _quarantine,
         "separate": _separate,
         "staging_first": _staging_first,
     }

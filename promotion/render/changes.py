@@ -57,6 +57,7 @@ def _verdict(verdict: Verdict, widest: int) -> str:
     if verdict.status is Status.PASSED:
         return head + _folded(verdict.got + asked, margin)
     parts = [("expected", verdict.expected + asked), ("got", verdict.got)]
+    parts += [("waiver", str(verdict.waiver))] if verdict.waiver else []
     parts += [("rule", str(verdict.place))] if verdict.place else []
     parts += [("hint", verdict.hint)] if verdict.hint else []
     told = [f"{dim(_left(f'{name}:', 9))} {_folded(text, margin + 10)}" for name, text in parts]

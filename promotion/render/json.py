@@ -273,7 +273,7 @@ def _decision(judged: Decision) -> dict[str, object]:
         {"change": _change(one.change), "status": one.status, "digest": one.digest, "evidence": one.evidence, "verdicts": one.verdicts}
         for one in judged.judged
     ]
-    return {"status": judged.status, "judged": changes, "plan": _plan(judged.plan)}
+    return {"status": judged.status, "judged": changes, "waived": judged.waived, "plan": _plan(judged.plan)}
 
 
 def _restored(result: Restored) -> dict[str, object]:

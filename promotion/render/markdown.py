@@ -52,7 +52,7 @@ def plan(made: Plan, *, signed: bool = True) -> str:
 def decision(judged: Decision, *, signed: bool = True) -> str:
     """Each change with its verdicts as a table."""
     blocks = [_judged(one) for one in judged.judged] or ["No binding changes: nothing to judge."]
-    return "\n".join(["### Gates", "", *blocks, *_problems(judged.plan.problems), *_unsigned(signed=signed)])
+    return "\n".join(["### Gates", "", *blocks, *_waived(judged), *_problems(judged.plan.problems), *_unsigned(signed=signed)])
 
 
 def outcome(result: Outcome) -> str:
@@ -142,8 +142,17 @@ def _judged(one: Judged) -> str:
 
 def _verdict(verdict: Verdict) -> str:
     where = f" ({escape(verdict.place)})" if verdict.place and verdict.status.severity else ""
-    hint = escape(verdict.hint) if verdict.hint and verdict.status.severity else ""
+    told = "; ".join(part for part in (str(verdict.waiver) if verdict.waiver else None, verdict.hint) if part)
+    hint = escape(told) if verdict.status.severity else ""
     return f"| {ICONS[verdict.status]} {escape(verdict.gate)} | {escape(verdict.expected)} | {escape(verdict.got)} | {hint}{where} |"
+
+
+def _waived(judged: Decision) -> list[str]:
+    """Every waiver that something was let through by, counted."""
+    if not judged.waived:
+        return []
+    head = f"⚠️ **{len(judged.waived)} waiver{'s' if len(judged.waived) > 1 else ''} used**"
+    return [head, "", *(f"- {escape(one.model)} {escape(one.environment)}: {escape(one.gate)} {escape(one)}" for one in judged.waived), ""]
 
 
 def _problems(problems: tuple[Problem, ...]) -> list[str]:

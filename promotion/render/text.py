@@ -212,6 +212,7 @@ def _summary(judged: Decision) -> str:
         return "nothing to judge: no binding changes"
     blocked = sum(one.status.blocks for one in judged.judged)
     told = f"{_plural(len(judged.judged), 'change')} judged, {blocked or 'none'} refused"
+    told += f", {_plural(len(judged.waived), 'waiver')} used" if judged.waived else ""
     return f"{changes.COLOURS[judged.status](judged.status)}: {told}"
 
 

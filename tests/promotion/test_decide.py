@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promotion.decide import APPLIED, BOTH, HEAD, applicable, decide
-from promotion.domain import Bound, ChangeKind, Place, Plan, Status
-from promotion.gates import GATES
+from promotion.domain import Barred, Bound, ChangeKind, Decision, Place, Plan, Status, Waiver
+from promotion.gates import GATES, UNWAIVABLE
 from promotion.gates.interface import Facts, Format, Unknown
 from promotion.policies import Policies, Rule
 from promotion.registry.interface import Artifact
-from tests.promotion.gates.samples import DIGEST, NAME, OTHER, applied, binding, change, facts, measured
+from tests.promotion.gates.samples import DIGEST, NAME, NOW, OTHER, applied, binding, change, facts, measured
 
+PLAN = Plan("memory://", (), (), (), "1" * 64)
 ENVIRONMENTS = ("staging", "production")
 
 
@@ -41,7 +44,7 @@ def policies(*rules: Rule) -> Policies:
 
 def judge(head: Policies, before: Policies | None = None, known: Facts | None = None):
     known = known or facts()
-    plan = Plan("memory://", (known.change,), (), (), "1" * 64)
+    plan = replace(PLAN, changes=(known.change,))
     (judged,) = decide(plan, head, before, {(known.change.model, known.change.environment): known}).judged
     return judged
 
@@ -55,7 +58,7 @@ def test_a_good_version_passes_with_its_digest_and_evidence():
 
     assert judged.status is Status.PASSED
     assert (judged.digest, judged.evidence) == (DIGEST, ("f" * 64,))
-    assert [one.gate for one in judged.verdicts] == ["digest", "hold", "formats", "policy", "bound"]
+    assert [one.gate for one in judged.verdicts] == ["digest", "hold", "quarantine", "formats", "policy", "bound"]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +78,7 @@ def test_every_verdict_is_returned_and_the_worst_wins():
     assert found == {
         "digest": Status.PASSED,
         "hold": Status.FAILED,
+        "quarantine": Status.PASSED,
         "formats": Status.FAILED,
         "policy": Status.PASSED,
         "bound": Status.FAILED,
@@ -101,7 +105,7 @@ def test_a_rule_of_both_sets_is_judged_once_and_says_so():
     judged = judge(policies(rule(line=4)), policies(rule(line=9)))
 
     assert {one.policy for one in judged.verdicts} == {BOTH}
-    assert len(judged.verdicts) == 5
+    assert len(judged.verdicts) == 6
     assert judged.verdicts[-1].place == Place("policies/production.yaml", 4, 3)
 
 
@@ -186,6 +190,7 @@ def test_bringing_back_is_not_stopped_by_what_only_ages(kind, memory):
         {"artifact": Unknown("no answer")},
         {"format": Format("mlflow.pytorch", "pt2", ("x: a pickle",))},
         {"holds": {DIGEST: "F1 fell"}},
+        {"barred": (Barred(NAME, 4, None, "leaks", "ada", Place("policies/quarantine.yaml", 3, 5)),)},
         {"applied": None},
     ],
 )
@@ -212,6 +217,75 @@ def test_one_blocked_promotion_blocks_those_of_its_model_alone():
     assert [one.status for one in decision.judged] == [Status.FAILED, *[Status.PASSED] * 4]
     assert applicable(decision) == changes[2:]
     assert decision.status is Status.FAILED
+
+
+def waiver(gate: str = "bound", **given) -> Waiver:
+    values = {"model": NAME, "version": 4, "digest": None, "environment": "production", "owner": "ada@example.org", "reason": "a pilot"}
+    return Waiver(gate, **{**values, "expires": NOW.date(), "place": Place("policies/waivers.yaml", 3, 5), **given})
+
+
+BAD = facts(evidence={"flows": measured(f1=0.2)}, evidence_applied={"flows": measured(f1=0.2)})
+
+
+def test_what_fails_and_is_waived_is_a_warning_that_names_the_waiver():
+    judged = judge(policies(rule()), policies(rule(min=0.8)), replace(BAD, waivers=(waiver("lineage"), waiver())))
+
+    assert judged.status is Status.WARNED
+    assert verdicts(judged, "bound") == [(Status.WARNED, HEAD), (Status.WARNED, APPLIED)]
+    found = [one for one in judged.verdicts if one.gate == "bound"]
+    assert {one.waiver for one in found} == {waiver()}
+    assert "0.2" in found[0].got
+    assert Decision(PLAN, (judged,)).waived == (waiver(),)
+
+
+NOT_WAIVED = [
+    ({"waivers": (waiver(expires=NOW.date() - timedelta(days=1)),)}, "expired on 2026-10-01"),
+    ({"waivers": (waiver(digest=OTHER),)}, "for other bytes"),
+    ({"waivers": (waiver("lineage"),)}, None),
+    ({"waivers_new": (waiver(),)}, "came with this change"),
+    ({"waivers": (waiver(),), "evidence": {"flows": Unknown("the model raised")}, "evidence_applied": {}}, "could not be checked"),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), NOT_WAIVED)
+def test_what_does_not_fit_waives_nothing_and_says_why(given, words):
+    judged = judge(policies(rule()), None, replace(BAD, **given))
+
+    assert judged.status.blocks
+    (found,) = [one for one in judged.verdicts if one.gate == "bound"]
+    assert found.waiver is None
+    assert words is None or words in (found.hint or "")
+
+
+def test_a_waiver_for_these_very_bytes_counts():
+    assert judge(policies(rule()), None, replace(BAD, waivers=(waiver(digest=DIGEST),))).status is Status.WARNED
+
+
+UNSAFE: dict[str, dict[str, Any]] = {
+    "digest": {"artifact": Artifact(OTHER, ())},
+    "formats": {"format": Format("mlflow.pytorch", "pickle", ("x: a pickle",))},
+    "hold": {"holds": {DIGEST: "F1 fell"}},
+    "policy": {},
+    "quarantine": {"barred": (Barred(NAME, 4, None, "leaks", "ada", Place("policies/quarantine.yaml", 3, 5)),)},
+    "separate": {"touched": ("policies/production.yaml",)},
+}
+
+
+@pytest.mark.parametrize("gate", sorted(UNWAIVABLE))
+def test_what_is_unsafe_cannot_be_waived(gate):
+    known = facts(waivers=tuple(waiver(name) for name in GATES), **UNSAFE[gate])
+    judged = judge(policies() if gate == "policy" else policies(rule()), None, known)
+
+    (found,) = [one for one in judged.verdicts if one.gate == gate]
+    assert found.status.blocks
+    assert found.waiver is None
+    assert judged.status.blocks
+
+
+@pytest.mark.parametrize(("emergency", "status"), [(["waiver"], Status.WARNED), (["rollback"], Status.FAILED)])
+def test_a_freeze_is_waived_only_where_its_rule_says_so(emergency, status):
+    shut = rule("freeze", timezone="UTC", windows=[{"days": ["fri"]}], emergency=emergency)
+    assert judge(policies(shut), None, facts(waivers=(waiver("freeze"),))).status is status
 
 
 RULES = st.builds(

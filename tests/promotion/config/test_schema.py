@@ -20,10 +20,23 @@ EXAMPLES = ROOT / "tests" / "examples"
 SAMPLES = {
     "environments": [
         ROOT / "environments.yaml",
-        *(f for f in (EXAMPLES / "valid").glob("*.yaml") if f.name not in {"rules.yaml", "evaluations.yaml"}),
+        *(f for f in (EXAMPLES / "valid").glob("*.yaml") if f.name != "evaluations.yaml" and not f.name.startswith("rules")),
     ],
     "policy": [ROOT / "policies" / "staging.yaml", ROOT / "policies" / "production.yaml", EXAMPLES / "valid" / "rules.yaml"],
+    "waivers": [EXAMPLES / "valid" / "rules-waivers.yaml"],
+    "quarantine": [EXAMPLES / "valid" / "rules-quarantine.yaml"],
     "evaluations": [ROOT / "policies" / "evaluations.yaml", EXAMPLES / "valid" / "evaluations.yaml"],
+}
+
+
+WAIVER = {
+    "gate": "lineage",
+    "model": "a-a",
+    "version": 4,
+    "environment": "production",
+    "owner": "x",
+    "reason": "y",
+    "expires": "2026-12-24",
 }
 
 
@@ -58,6 +71,11 @@ def test_valid_files_fit(kind: str, file: Path) -> None:
         ("policy", {"version": 1, "environment": "staging", "rules": [{"gate": "bound", "metrik": "f1"}]}),
         ("policy", {"version": 1, "environment": "staging", "rules": [{"gate": "naming", "mode": "warn"}]}),
         ("evaluations", {"version": 1, "evaluations": {"flows": {}}}),
+        ("waivers", {"version": 1, "waivers": [{"gate": "lineage"}]}),
+        ("waivers", {"version": 1, "waivers": [{**WAIVER, "version": "none"}]}),
+        ("waivers", {"version": 1, "waivers": [{**WAIVER, "expires": "soon"}]}),
+        ("quarantine", {"version": 1, "quarantine": [{"model": "a-a", "reason": "x"}]}),
+        ("quarantine", {"version": 1, "quarantine": [{"model": "a-a", "digest": "9f", "reason": "x", "by": "y"}]}),
     ],
 )
 def test_what_is_wrong_does_not_fit(kind: str, values: Any) -> None:
@@ -71,7 +89,7 @@ def test_every_gate_that_a_policy_may_name_is_known() -> None:
 
 def test_there_is_no_other_kind() -> None:
     with pytest.raises(KeyError):
-        json_schema("waivers")
+        json_schema("signers")
 
 
 BEYOND_A_SCHEMA = frozenset(
@@ -100,7 +118,8 @@ def as_values(node: Any) -> Any:
 def kind_of(file: Path, values: Any) -> str:
     if not file.name.startswith(("rules", "evaluations")):
         return "environments"
-    return "evaluations" if isinstance(values, dict) and "evaluations" in values else "policy"
+    kinds = ("evaluations", "waivers", "quarantine")
+    return next((kind for kind in kinds if isinstance(values, dict) and kind in values), "policy")
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*valid/*.yaml")), ids=lambda file: f"{file.parent.name} {file.stem}")

@@ -92,6 +92,7 @@ def facts(**given: Any) -> Facts:
         "evidence": {"flows": measured()},
         "evidence_applied": {"flows": measured()},
         "holds": {},
+        "barred": (),
         "stages_before": ("staging",),
     }
     return Facts(**{**values, **given})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from promotion.domain import Bound, ChangeKind, Status, VersionIdentity
+from promotion.domain import Barred, Bound, ChangeKind, Place, Status, VersionIdentity
 from promotion.errors import UsageError
 from promotion.gates import BUILT_IN, GATES, gate
 from promotion.gates.interface import Facts, Format, Lineage, Parameters, Unknown
@@ -140,6 +141,49 @@ HOLD: Rows = [
     ({}, facts(holds={OTHER: "F1 fell"}, artifact=OUT_OF_REACH), ERRORED, "does not answer"),
     ({}, facts(holds=OUT_OF_REACH), ERRORED, "does not answer"),
 ]
+BARRED = Barred(NAME, 4, None, "rows of the test month", "ada@example.org", Place("policies/quarantine.yaml", 3, 5))
+QUARANTINE: Rows = [
+    ({}, facts(), PASSED, "nothing is in quarantine"),
+    ({}, facts(barred=(replace(BARRED, version=3), replace(BARRED, version=None, digest=OTHER))), PASSED, "not on the list"),
+    ({}, facts(barred=(BARRED,)), FAILED, "by ada@example.org: rows of the test month (policies/quarantine.yaml:3:5)"),
+    ({}, facts(barred=(BARRED,), artifact=OUT_OF_REACH), FAILED, "rows of the test month"),
+    ({}, facts(barred=(replace(BARRED, model="another"),)), PASSED, "not on the list"),
+    # Bytes are barred under every name and number; a version that was created again under a barred number with a digest is another one.
+    ({}, facts(barred=(replace(BARRED, model="another", version=9, digest=DIGEST),)), FAILED, "rows of the test month"),
+    ({}, facts(barred=(replace(BARRED, digest=OTHER),)), PASSED, "not on the list"),
+    ({}, facts(barred=(replace(BARRED, digest=DIGEST),), change=ROLLBACK), FAILED, "rows of the test month"),
+    ({}, facts(barred=(replace(BARRED, digest=OTHER),), artifact=OUT_OF_REACH), ERRORED, "does not answer"),
+    ({}, facts(barred=OUT_OF_REACH), ERRORED, "does not answer"),
+]
+# 2026-10-02, a Friday, 12:00 in London is 13:00: these windows are judged in Berlin, where it is 14:00.
+BERLIN = {"timezone": "Europe/Berlin"}
+
+
+def shut(*windows: dict[str, Any], **given: Any) -> dict[str, Any]:
+    return {**BERLIN, "windows": list(windows), **given}
+
+
+FREEZE: Rows = [
+    (shut({"days": ["sat", "sun"]}), facts(), PASSED, "open at 2026-10-02T14:00+02:00"),
+    (shut({"days": ["fri"], "reason": "nobody looks until Monday"}), facts(), FAILED, "shut (fri: nobody looks until Monday)"),
+    (shut({"hours": "14:00-15:00"}), facts(), FAILED, "14:00"),
+    (shut({"hours": "13:00-14:00"}), facts(), PASSED, "open"),
+    (shut({"days": ["thu"], "hours": "22:00-15:00"}), facts(), FAILED, "thu 22:00-15:00"),
+    (shut({"days": ["fri"], "hours": "22:00-15:00"}), facts(), PASSED, "open"),
+    (shut({"hours": "16:00-24:00"}), facts(now=NOW + timedelta(hours=9, minutes=59)), FAILED, "23:59"),
+    (shut({"hours": "16:00-24:00"}), facts(now=NOW + timedelta(hours=10)), PASSED, "2026-10-03T00:00"),
+    (shut({"first": "2026-10-02", "last": "2026-10-02"}), facts(), FAILED, "from 2026-10-02 to 2026-10-02"),
+    (shut({"first": "2026-10-03"}), facts(), PASSED, "open"),
+    (shut({"last": "2026-10-01"}), facts(), PASSED, "open"),
+    (shut({"first": "2026-10-03"}), facts(now=NOW + timedelta(hours=10)), FAILED, "from 2026-10-03"),
+    (shut({"days": ["mon"], "first": "2026-10-01"}), facts(), PASSED, "open"),
+    # Summer time ends on 2026-10-25: 15:00 UTC is 17:00 in Berlin the day before, and 16:00 on it.
+    (shut({"hours": "17:00-18:00"}), facts(now=datetime(2026, 10, 24, 15, tzinfo=UTC)), FAILED, "+02:00"),
+    (shut({"hours": "17:00-18:00"}), facts(now=datetime(2026, 10, 25, 15, tzinfo=UTC)), PASSED, "+01:00"),
+    (shut({"days": ["fri"]}), facts(change=ROLLBACK), PASSED, "which a rollback passes"),
+    (shut({"days": ["fri"]}), facts(change=HEAL), PASSED, "which a heal passes"),
+    (shut({"days": ["fri"]}, emergency=["heal"]), facts(change=ROLLBACK), FAILED, "shut (fri)"),
+]
 POLICY: Rows = [({"rules": 3}, facts(), PASSED, "3 rules"), ({"rules": 0}, facts(), ERRORED, "no enforced rule")]
 
 TABLE = [
@@ -152,6 +196,8 @@ TABLE = [
         formats=FORMATS,
         digest=DIGESTS,
         hold=HOLD,
+        quarantine=QUARANTINE,
+        freeze=FREEZE,
         policy=POLICY,
     ).items()
     for index, row in enumerate(rows)
@@ -208,6 +254,20 @@ def test_the_nearest_figure_is_suggested():
     assert ruling.hint == "did you mean 'f1'?"
 
 
+@pytest.mark.parametrize(
+    ("windows", "opens"),
+    [
+        ([{"days": ["fri", "sat", "sun"]}], "wait until 2026-10-05T00:00 (Europe/Berlin)"),
+        ([{"hours": "13:00-15:00"}, {"hours": "15:00-16:30"}], "wait until 2026-10-02T16:30"),
+        ([{"first": "2026-10-01"}], "change the policy"),
+    ],
+)
+def test_a_freeze_says_when_it_ends(windows, opens):
+    ruling = GATES["freeze"].judge(GATES["freeze"].parameters.model_validate(shut(*windows)), facts())
+    assert ruling.status is FAILED
+    assert opens in (ruling.hint or "")
+
+
 def test_the_soak_says_when_it_ends():
     ruling = GATES["staging_first"].judge(GATES["staging_first"].parameters.model_validate({"soak": "3d"}), facts())
     assert ruling.hint == f"wait until {(NOW + timedelta(days=1)).isoformat(timespec='minutes')}"
@@ -238,6 +298,20 @@ def test_the_soak_says_when_it_ends():
         ("formats", {"allow": []}),
         ("formats", {"loaders": ["mlflow.pyfunc.model"]}),
         ("lineage", {"commit": True}),
+        ("freeze", {"windows": [{"days": ["fri"]}]}),
+        ("freeze", {"timezone": "Europe/Berlyn", "windows": [{"days": ["fri"]}]}),
+        ("freeze", shut()),
+        ("freeze", shut({})),
+        ("freeze", shut({"reason": "for ever"})),
+        ("freeze", shut({"days": ["Friday"]})),
+        ("freeze", shut({"hours": "9-17"})),
+        ("freeze", shut({"hours": "24:00-06:00"})),
+        ("freeze", shut({"hours": "09:00-09:00"})),
+        ("freeze", shut({"hours": "09:60-17:00"})),
+        ("freeze", shut({"hours": "09:00-24:30"})),
+        ("freeze", shut({"first": "2026-02-30"})),
+        ("freeze", shut({"first": "2026-12-24", "last": "2026-12-23"})),
+        ("freeze", shut({"days": ["fri"]}, emergency=["promote"])),
     ],
 )
 def test_wrong_parameters_are_refused(name, wrong):
@@ -247,12 +321,12 @@ def test_wrong_parameters_are_refused(name, wrong):
 
 def test_every_gate_fails_closed_without_facts():
     nothing = facts(
-        **dict.fromkeys(("model", "version", "run", "artifact", "format", "lineage", "holds"), OUT_OF_REACH),
+        **dict.fromkeys(("model", "version", "run", "artifact", "format", "lineage", "holds", "barred"), OUT_OF_REACH),
         applied=None,
         evidence={},
         stages_before=(),
     )
-    asked = {"bound": F1, "policy": {"rules": 0}, "naming": {"pattern": "other"}}
+    asked = {"bound": F1, "freeze": shut({"days": ["fri"]}), "policy": {"rules": 0}, "naming": {"pattern": "other"}}
     for name, one in GATES.items():
         ruling = one.judge(one.parameters.model_validate(asked.get(name, {})), nothing)
         assert ruling.status.blocks, name
