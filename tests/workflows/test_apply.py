@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 import pytest
+import requests
 
 from tests.server import free_port
 from tests.workflows.act import git
@@ -11,7 +17,10 @@ from tests.workflows.test_gate import registry_state
 
 STEPS = {
     "fetch": ["Set up job", "Check out", "Move to the newest commit of main", "Fetch", "Complete job"],
-    "apply": ["Set up job", "Check out", "Move to the commit that was fetched for", "Reconcile", "Complete job"],
+    "apply": [
+        *("Set up job", "Check out", "Move to the commit that was fetched for", "Note where the journal is", "Reconcile"),
+        *("Fetch what was applied", "Complete job"),
+    ],
 }
 
 
@@ -77,7 +86,7 @@ def test_staging_then_production_by_two_merges(applied: Scene) -> None:
 def test_model_code_runs_in_the_job_that_has_no_credential(scene: Scene) -> None:
     promote(scene, "first", good_staging=1)
     run = scene.apply()
-    assert run.results() == {"fetch": True, "measure": True, "apply": True}
+    assert run.results() == {"fetch": True, "measure": True, "apply": True, "remeasure": True, "verify": True}
     assert "f1" in run.jobs["measure"].steps["Measure"].summary
     assert "PASSED" in run.jobs["apply"].steps["Reconcile"].summary
 
@@ -138,3 +147,84 @@ def test_the_secrets_stay_secret(applied: Scene) -> None:
     run = applied.apply()
     key = applied.key.read_text(encoding="utf-8").splitlines()
     assert not [line for line in key[1:-1] if line in run.log]
+
+
+def test_a_promotion_whose_check_fails_is_taken_back_by_itself(applied: Scene) -> None:
+    """Registry, hold, revert on origin; a second apply, and an unrelated commit, change nothing."""
+    promote(applied, "second", good_staging=2)
+    promoted = git(applied.origin, "rev-parse", "main")
+    with replaced(applied, version=2):
+        run = applied.apply()
+    assert run.exit_code != 0
+    # Bytes that are not what was promoted are not fetched, so there is nothing to measure again.
+    assert run.results() == {"fetch": True, "measure": True, "apply": True, "verify": False}, run.told()
+    assert [name for name, step in run.jobs["verify"].steps.items() if step.result == "failure"] == ["Verify"]
+    assert shown(applied) == {"staging": 1}
+    assert "sha256" in run.summary
+    assert "held" in run.summary
+
+    main = git(applied.origin, "rev-parse", "main")
+    assert git(applied.origin, "rev-parse", "main^") == promoted
+    message = git(applied.origin, "log", "-1", "--format=%an%n%B", "main")
+    assert message.startswith(f"promotion\nRoll back {applied.good} staging: 2 to 1\n\nThe check after the promotion failed. digest: ")
+    assert f"Promotion-Model: {applied.good}" in message
+    git(applied.clone, "checkout", "--quiet", "-B", "main", "origin/main")
+    git(applied.clone, "pull", "--quiet", "origin", "main")
+    journal = applied.journal()
+    again = applied.apply()
+    assert again.exit_code == 0, again.told()
+    assert (applied.journal(), shown(applied)) == (journal, {"staging": 1}), "the job itself recorded the revert"
+    assert applied.promotion("journal", "verify").returncode == 0
+    assert main[:12] in applied.promotion("status").stdout
+
+    applied.branch("unrelated")
+    applied.write("NOTES.md", "nothing of models\n")
+    applied.commit("Note something")
+    applied.merge("unrelated")
+    later = applied.apply()
+    assert (later.exit_code, shown(applied)) == (0, {"staging": 1}), later.told()
+
+
+def test_what_fails_its_check_and_has_no_predecessor_stays_on_hold_and_is_told(scene: Scene) -> None:
+    promote(scene, "first", good_staging=1)
+    main = git(scene.origin, "rev-parse", "main")
+    with replaced(scene, version=1):
+        run = scene.apply()
+    assert run.results()["verify"] is False, run.told()
+    assert shown(scene) == {"staging": 1}
+    assert git(scene.origin, "rev-parse", "main") == main
+    assert "STAYS" in run.summary
+    assert f"{scene.good}/1@sha256:" in scene.promotion("hold", "list").stdout
+    assert [one.level for one in run.annotations if "after a promotion" in one.message] == ["error"]
+
+
+@contextmanager
+def replaced(scene: Scene, *, version: int) -> Iterator[None]:
+    """While this runs: as soon as the version is applied, somebody puts other bytes into the artifact store."""
+    done = threading.Event()
+
+    def meddle() -> None:
+        while not done.is_set():
+            with suppress(Exception):
+                if shown(scene).get("staging") == version:
+                    replace_file(scene, version)
+                    return
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=meddle)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def replace_file(scene: Scene, version: int) -> None:
+    from mlflow import MlflowClient
+
+    location = (
+        MlflowClient(scene.url).get_model_version_download_uri(scene.good, str(version)).removeprefix("mlflow-artifacts:/").strip("/")
+    )
+    answer = requests.put(f"{scene.url}/api/2.0/mlflow-artifacts/artifacts/{location}/added.txt", data=b"others", timeout=30)
+    assert answer.status_code == 200

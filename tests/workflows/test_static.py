@@ -175,13 +175,15 @@ def test_what_writes_stands_behind_the_environment_of_production() -> None:
 def test_model_code_never_runs_beside_a_credential() -> None:
     """What runs models has neither secrets nor a token that writes; what has them runs no model."""
     found = load(named("apply"))["jobs"]
-    assert found["measure"]["permissions"] == {"contents": "read"}
-    assert "environment" not in found["measure"]
-    assert "secrets." not in str(found["measure"])
-    assert "github.token" not in str(found["measure"])
+    for name in ("measure", "remeasure"):
+        assert found[name]["permissions"] == {"contents": "read"}
+        assert "environment" not in found[name]
+        assert "secrets." not in str(found[name])
+        assert "github.token" not in str(found[name])
     scripts = {name: " ".join(step.get("run", "") for step in job["steps"]) for name, job in found.items()}
-    assert [name for name, script in scripts.items() if "promotion measure" in script or "train" in script] == ["measure"]
-    assert "--no-measure" in scripts["apply"]
+    assert [name for name, script in scripts.items() if "promotion measure" in script or "train" in script] == ["measure", "remeasure"]
+    assert "reconcile --no-measure" in scripts["apply"]
+    assert scripts["verify"].count("promotion") >= scripts["verify"].count("--no-measure") == 2
 
 
 def test_owners_watch_what_judges() -> None:
