@@ -24,6 +24,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from promotion.syscalls import refuse_local_sockets
+
 FAILED = 70
 """Exit status after an exception: EX_SOFTWARE of sysexits.h."""
 
@@ -46,6 +48,7 @@ def main(arguments: list[str]) -> int:
     """Run the task that the file describes; returns the exit status."""
     task = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     _limit(task["limits"])
+    refuse_local_sockets()
     try:
         counts = _counts(_function(task["entry_point"]), Path(task["model"]), Path(task["dataset"]), task["settings"])
         text = json.dumps({**counts, "versions": _versions()}, allow_nan=False)

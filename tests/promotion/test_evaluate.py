@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -145,6 +146,7 @@ BAD = [
     ("linked", "left no result"),
     ("absent", "AttributeError"),
     ("edits_itself", "Read-only file system|changed while it ran"),
+    ("kills_its_parent", "ended by signal 9|failed with status 137|PermissionError|left no result"),
     ("writes_much", "File too large|failed with status"),
 ]
 
@@ -173,7 +175,12 @@ def test_a_child_that_eats_memory_is_stopped(registry, root, function):
         measured(registry, root, function, memory=200 << 20)
 
 
-def test_a_flood_of_output_is_drained(registry, root):
+def test_a_child_that_multiplies_is_stopped(registry, root):
+    with pytest.raises(NotMeasured, match="it started more than 512 processes"):
+        measured(registry, root, "forks", memory=1 << 42, timeout=120)
+
+
+def test_a_gigabyte_of_output_is_drained(registry, root):
     assert measured(registry, root, "prints").figures["f1"] == 1
 
 
@@ -210,6 +217,25 @@ def test_the_network_is_cut_where_evidence_says_so(registry, root):
             assert "network not cut" in measured(registry, root, "connects").isolation
 
 
+@pytest.mark.parametrize("tools", [None, ()], ids=["isolated", "with nothing at hand"])
+@pytest.mark.parametrize("function", ["rings", "rings_by_a_child", "rings_by_a_thread"])
+def test_a_child_reaches_no_agent(registry, root, machine, function, tools):
+    """A socket in the file system: the agent with the journal's key listens at one, and read-only files do not keep anybody from it."""
+    import socket
+
+    if tools is not None:
+        machine(*tools)
+    with tempfile.TemporaryDirectory(prefix="d") as place, socket.socket(socket.AF_UNIX) as agent:  # the socket's path must be short
+        (root / "door").write_text(f"{place}/door")
+        agent.bind(f"{place}/door")
+        agent.listen()
+        agent.setblocking(False)
+        with pytest.raises(NotMeasured, match="Permission denied"):
+            measured(registry, root, function)
+        with pytest.raises(BlockingIOError):
+            agent.accept()
+
+
 def test_evidence_tells_where_nothing_isolates(registry, root, machine):
     machine()
     (root / "port").write_text("0")
@@ -234,13 +260,14 @@ def test_what_a_child_left_behind_is_killed_without_namespaces(registry, root, m
 
 
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
-@pytest.mark.parametrize("where", ["checkout", "home", "model", "variables"])
+@pytest.mark.parametrize("where", ["checkout", "home", "model", "GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
 def test_a_child_writes_to_its_own_folder_alone(registry, root, monkeypatch, where):
     """Not to the policies, the user's files, the model that others measure next, or the files that CI reads variables from."""
     commands = root.parent / "set_env"
     commands.write_text("")
-    monkeypatch.setenv("GITHUB_ENV", str(commands))
-    target = {"checkout": str(root / "policy"), "home": str(root.parent / "x"), "model": "", "variables": str(commands)}[where]
+    if where.startswith("GITHUB_"):
+        monkeypatch.setenv(where, str(commands))
+    target = {"checkout": str(root / "policy"), "home": str(root.parent / "x"), "model": ""}.get(where, str(commands))
     (root / "target").write_text(target)
     with pytest.raises(NotMeasured, match="Read-only file system"):
         measured(registry, root, "writes_elsewhere")

@@ -34,9 +34,13 @@ def shares_out(model, dataset, settings):
             kept = os.urandom(1 << 20) * 48
             time.sleep(600)
     time.sleep(600)
+def forks(model, dataset, settings):
+    """A family of two to the tenth, each of which waits: enough to be stopped, and no harm to whoever runs the tests."""
+    for _ in range(10): os.fork()
+    time.sleep(600)
 def prints(model, dataset, settings):
     line = b"::error::" + b"x" * (1 << 20) + b"\n"
-    for _ in range(300): os.write(1, line)
+    for _ in range(1024): os.write(1, line)
     return counts()
 def nothing(model, dataset, settings): return None
 def no_shards(model, dataset, settings): return iter(())
@@ -67,6 +71,23 @@ def connects(model, dataset, settings):
     port = int(Path(dataset).with_name("port").read_text())
     socket.create_connection(("127.0.0.1", port), timeout=2)
     return counts()
+def rings(model, dataset, settings):
+    """Asks at a door of the file system, as one asks an agent for a signature."""
+    with socket.socket(socket.AF_UNIX) as door:
+        door.connect(Path(dataset).with_name("door").read_text())
+        door.sendall(b"sign this")
+    return counts()
+def rings_by_a_child(model, dataset, settings):
+    code = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", code, Path(dataset).with_name("door").read_text()], capture_output=True, text=True)
+    if done.returncode: raise OSError(done.stderr.splitlines()[-1])
+    return counts()
+def rings_by_a_thread(model, dataset, settings):
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(1) as pool: return pool.submit(rings, model, dataset, settings).result()
+def kills_its_parent(model, dataset, settings):
+    os.kill(os.getppid(), signal.SIGKILL)
+    os.killpg(0, signal.SIGKILL)
 def leaves_child(model, dataset, settings):
     code = "import os, time; from pathlib import Path; os.fork() and os._exit(0); os.setsid(); Path({!r}).write_text('x'); time.sleep(2); Path({!r}).write_text('x')"
     place = Path(dataset).parent
