@@ -29,7 +29,7 @@ BOTH = "both"
 # between a broken service and the version that worked.
 _BRINGING_BACK = frozenset({ChangeKind.ROLLBACK, ChangeKind.HEAL})
 # Rules about the way into an environment: of what is there already, nothing follows from them.
-_ABOUT_THE_WAY = frozenset({"approval", "compare", "freeze", "separate", "staging_first"})
+_ABOUT_THE_WAY = frozenset({"approval", "compare", "freeze", "separate", "signature", "staging_first"})
 _NEEDED_TO_BRING_BACK = frozenset({"digest", "formats", "hold", "quarantine"})
 
 

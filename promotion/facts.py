@@ -15,15 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from promotion import evaluate, formats
+from promotion import evaluate, formats, signatures
 from promotion.domain import Change, ChangeKind, ModelVersionRef
 from promotion.errors import PromotionError
 from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
-from promotion.gates.interface import Facts, Format, Lineage, Measured, Unknown
+from promotion.gates.interface import Facts, Format, Lineage, Measured, Signature, Unknown
 from promotion.lineage import trace
 
 if TYPE_CHECKING:
-    from promotion.domain import AppliedModel, Observed, ObservedVersion, Waiver
+    from promotion.domain import AppliedBinding, AppliedModel, Observed, ObservedModel, ObservedVersion, Waiver
     from promotion.policies import Evaluation, Policies
     from promotion.registry.interface import Artifact, Registry, Run
 
@@ -52,6 +52,7 @@ class _Bytes:
 
     artifact: Artifact | Unknown
     format: Format | Unknown
+    signature: Signature | Unknown
     folder: tempfile.TemporaryDirectory[str] | None
 
 
@@ -127,11 +128,8 @@ class Collector:
             self._look(change, version)
             self._run(version)
 
-    def _facts(self, change: Change, model: object, version: ObservedVersion | Unknown) -> Facts:
-        from promotion.domain import ObservedModel
-
-        assert isinstance(model, ObservedModel | Unknown)
-        known = _Bytes(version, version, None) if isinstance(version, Unknown) else self._look(change, version)
+    def _facts(self, change: Change, model: ObservedModel | Unknown, version: ObservedVersion | Unknown) -> Facts:
+        known = _Bytes(version, version, version, None) if isinstance(version, Unknown) else self._look(change, version)
         run = version if isinstance(version, Unknown) else self._run(version)
         evidence = [self._evidence(change, known, position) for position in range(len(self.policies))] or [{}]
         if known.folder is not None:
@@ -155,6 +153,8 @@ class Collector:
             evidence_applied=evidence[-1],
             holds={one.digest: one.reason for one in self.holds if (one.model, one.environment) == (change.model, change.environment)},
             touched=self.touched,
+            signature=known.signature,
+            signatures=self._signatures(change, model),
             barred=tuple(dict.fromkeys(one for rules in self.policies for one in rules.barred)),
             waivers=tuple(one for one in waivers if counts(one)),
             waivers_new=tuple(one for one in waivers if not counts(one)),
@@ -174,8 +174,40 @@ class Collector:
             folder = Path(temporary.name) / "model"
             artifact = _try(lambda: self.registry.download(change.model, version.version, folder))
             form = artifact if isinstance(artifact, Unknown) else _try(lambda: formats.inspect(folder))
-            self._bytes[place] = _Bytes(artifact, form, temporary)
+            signature = artifact if isinstance(artifact, Unknown) else _try(lambda: signatures.read(folder))
+            self._bytes[place] = _Bytes(artifact, form, signature, temporary)
         return self._bytes[place]
+
+    def _signatures(self, change: Change, model: ObservedModel | Unknown) -> Mapping[str, Signature | Unknown]:
+        """The columns of what was applied, in the environments that a rule compares with: their bytes are read for no other reason."""
+        asked = [
+            rule.parameters
+            for rules in self.policies
+            for rule in rules.rules_for(change.environment, change.model)
+            if rule.gate == "signature"
+        ]
+        memory = self.applied.get(change.model)
+        if not asked or memory is None or change.kind is not ChangeKind.PROMOTE:
+            return {}
+        names = {getattr(one, "against", None) or change.environment for one in asked}
+        found = {name: self._applied_signature(change, model, memory.bindings[name]) for name in sorted(names & memory.bindings.keys())}
+        return {name: one for name, one in found.items() if one is not None}
+
+    def _applied_signature(self, change: Change, model: ObservedModel | Unknown, binding: AppliedBinding) -> Signature | Unknown | None:
+        """Of the version that a binding has, where its bytes are still those that were applied; None where it has none."""
+        bound = binding.bound
+        if bound is None:
+            return None
+        version = model.versions.get(bound.version) if not isinstance(model, Unknown) else None
+        if version is None:
+            return Unknown(f"version {bound.version}, which was applied, is not there any more", "bring it back, or waive this rule once")
+        known = self._look(change, version)
+        if known.folder is not None and version.version != change.after:
+            known.folder.cleanup()
+            known.folder = None
+        if not isinstance(known.artifact, Unknown) and known.artifact.digest != bound.digest:
+            return Unknown(f"version {bound.version} has other bytes than were applied", "promotion drift --bytes tells more")
+        return known.signature
 
     def _run(self, version: ObservedVersion) -> Run | Unknown | None:
         run_id = version.identity.run_id

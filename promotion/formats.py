@@ -88,8 +88,8 @@ def _mlmodel(path: Path) -> tuple[str | None, list[str]]:
     """The pyfunc loader that ``MLmodel`` names, and what else it asks for that must not happen."""
     if path.is_symlink() or not path.is_file():
         return None, ["MLmodel: missing"]
-    document = _yaml(path)
-    flavours = document.get("flavors") if isinstance(document, dict) else None
+    whole = document(path)
+    flavours = whole.get("flavors") if isinstance(whole, dict) else None
     if not isinstance(flavours, dict) or not flavours:
         return None, ["MLmodel: names no flavour"]
     found = []
@@ -106,7 +106,7 @@ def _mlmodel(path: Path) -> tuple[str | None, list[str]]:
 
 
 def _leaves(value: object, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
-    """Every plain value with the keys that lead to it; depth is bounded by ``_yaml``."""
+    """Every plain value with the keys that lead to it; depth is bounded by ``document``."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, (*keys, str(key)))
@@ -117,7 +117,7 @@ def _leaves(value: object, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield keys, value
 
 
-def _yaml(path: Path) -> object:
+def document(path: Path) -> object:
     """Read a small YAML file without aliases and without depth; raises Unreadable otherwise."""
     import yaml
 
@@ -135,8 +135,8 @@ def _yaml(path: Path) -> object:
             if isinstance(event, yaml.AliasEvent) or depth > _DEEPEST:
                 msg = "MLmodel has aliases" if depth <= _DEEPEST else "MLmodel is nested without end"
                 raise Unreadable(msg, hint="log the model again; MLflow writes a plain MLmodel")
-        document: object = yaml.load(text, Loader=loader)  # noqa: S506 - one of the two safe ones
+        found: object = yaml.load(text, Loader=loader)  # noqa: S506 - one of the two safe ones
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         msg = f"MLmodel cannot be read: {' '.join(str(error).split())[:200]}"
         raise Unreadable(msg, hint="register the model again; the artifact is damaged") from error
-    return document
+    return found

@@ -38,7 +38,7 @@ class Read:
     models: list[tuple[Document, Scalar]] = field(default_factory=list)
     """Every model that a waiver names, where it names it."""
     excused: list[tuple[Document, Scalar]] = field(default_factory=list)
-    """Every environment that a waiver names, where it names it."""
+    """Every environment that a waiver, or a rule for another one, names; where it names it."""
 
 
 def read(sources: Sequence[Source]) -> Read:
@@ -112,6 +112,9 @@ def _rules(document: Document, root: Table, found: Read) -> list[Rule]:
         evaluation = entry.get("evaluation")
         if isinstance(evaluation, Scalar):
             found.references.append((document, evaluation))
+        against = entry.get("against")
+        if isinstance(against, Scalar):
+            found.excused.append((document, against))
         parameters = _parameters(document, entry, index)
         if parameters is not None and file is not None:
             values = file.rules[index]

@@ -20,6 +20,7 @@ from promotion.gates.naming import Naming
 from promotion.gates.policy import Policy
 from promotion.gates.quarantine import Quarantine
 from promotion.gates.separate import Separate
+from promotion.gates.signature import SignatureGate
 from promotion.gates.staging_first import StagingFirst
 
 _ALL: tuple[Gate[Any], ...] = (
@@ -34,6 +35,7 @@ _ALL: tuple[Gate[Any], ...] = (
     Policy(),
     Quarantine(),
     Separate(),
+    SignatureGate(),
     StagingFirst(),
 )
 

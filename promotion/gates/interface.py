@@ -52,6 +52,23 @@ class Format:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a signature: its type in MLflow's words, and whether callers must give it."""
+
+    name: str | None
+    type: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a model takes and gives, in the order of its MLmodel; None where it does not say."""
+
+    inputs: tuple[Column, ...] | None
+    outputs: tuple[Column, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lineage:
     """The chain data version → commit → run → version as far as it resolves; ``breaks`` tells each missing link."""
 
@@ -83,6 +100,9 @@ class Facts:
     """Digests that must not be applied in this environment of this model until a person releases them, with the reason."""
     touched: tuple[str, ...] | None = None
     """Files of policies and evaluators that the pull request changes; None where none is judged."""
+    signature: Signature | Unknown = Unknown("the signature was not read")
+    signatures: Mapping[str, Signature | Unknown] = field(default_factory=dict)
+    """Those of the versions that were applied last, by environment, as far as a rule asks for them."""
     barred: tuple[Barred, ...] | Unknown = Unknown("the quarantine was not read")
     """What people have put in quarantine, by the rules of HEAD or of the last applied commit."""
     waivers: tuple[Waiver, ...] = ()

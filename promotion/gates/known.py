@@ -29,8 +29,8 @@ from promotion.domain import (
     Status,
     VersionIdentity,
 )
-from promotion.gates import bound, formats, freeze, metadata, naming, staging_first
-from promotion.gates.interface import Facts, Format, Lineage, Measured, Parameters, Unknown
+from promotion.gates import bound, formats, freeze, metadata, naming, signature, staging_first
+from promotion.gates.interface import Column, Facts, Format, Lineage, Measured, Parameters, Signature, Unknown
 from promotion.registry.interface import Artifact, Run
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -253,6 +253,28 @@ def _separate(_: Parameters, facts: Facts) -> Known:
     return Known(facts, (Bad("a promotion beside a lowered bound", replace(facts, touched=("policies/production.yaml",))),))
 
 
+def _signature(rule: signature.Parameters, facts: Facts) -> Known:
+    # Names that no pattern of the rule is likely to allow.
+    kept, extra = Column("kept column", "double"), Column("another column", "double")
+    where = rule.against or facts.change.environment
+
+    def given(mine: tuple[Column, ...] | None, theirs: Signature | Unknown | None = None) -> Facts:
+        before = theirs or Signature((kept, extra), (kept,))
+        return replace(facts, signature=Signature(mine, (kept,)), signatures={where: before})
+
+    return Known(
+        given((kept, extra)),
+        (
+            Bad("a column is gone", given((kept,))),
+            Bad("a column is new", given((kept, extra, Column("third column", "double")))),
+            Bad("a column has another type", given((kept, replace(extra, type="string")))),
+            Bad("no signature", given(None)),
+            Bad("a signature that cannot be read", replace(given((kept,)), signature=UNKNOWN), Status.ERRORED),
+            Bad("a version in service that cannot be read", given((kept,), UNKNOWN), Status.ERRORED),
+        ),
+    )
+
+
 def _staging_first(rule: staging_first.Parameters, facts: Facts) -> Known:
     return Known(facts, tuple(_skipping(rule, facts)))
 
@@ -286,6 +308,7 @@ KNOWN: Mapping[str, Callable[[Any, Facts], Known]] = MappingProxyType(
         "policy": _policy,
         "quarantine": _quarantine,
         "separate": _separate,
+        "signature": _signature,
         "staging_first": _staging_first,
     }
 )

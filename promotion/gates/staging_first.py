@@ -2,7 +2,9 @@
 
 The proof is a signed entry of the journal for this artifact's digest. Stages, aliases, tags, titles and git's history of the
 file prove nothing, since anyone who may edit can set them; neither does an entry that was *adopted* from a registry.
-With ``soak``, the entry must be at least that old: seconds, or text such as ``90m``, ``24h``, ``1d12h``.
+With ``soak``, the version must have been bound there that long, as the journal tells: seconds, or text such as ``90m``, ``24h``, ``1d12h``.
+Time counts from the entry that bound it last until now, or until the entry that took it out; what the journal does not tell, such as
+when it left after others came, does not count.
 
 Sample (policies/production.yaml):
     rules:
@@ -16,7 +18,7 @@ Fails: the version goes straight into production, or staging had other bytes und
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
@@ -94,14 +96,25 @@ def _refusal(environment: str, digest: str, facts: Facts, soak: timedelta) -> tu
             f"applied in {environment} without evidence",
             f"apply it in {environment} again under a policy that measures it",
         )
-    age = facts.now - proof.at
-    if age < soak:
-        return (
-            Status.INCONCLUSIVE,
-            f"in {environment} for {max(age, timedelta(0))}",
-            f"wait until {(proof.at + soak).isoformat(timespec='minutes')}",
-        )
-    return None
+    return _too_short(environment, digest, facts, proof.at, soak) if soak else None
+
+
+def _too_short(environment: str, digest: str, facts: Facts, since: datetime, soak: timedelta) -> tuple[Status, str, str] | None:
+    """Why the version was not in an earlier environment for long enough, or None where it was."""
+    binding = facts.applied.bindings.get(environment) if facts.applied is not None else None
+    bound = binding.bound if binding is not None else None
+    if binding is None or (bound is not None and bound.digest == digest):
+        # Brought back by a rollback, it is there since then: it had been taken out before.
+        since = max(since, binding.at) if binding is not None else since
+        soaked = facts.now - since
+        hint = f"wait until {(since + soak).isoformat(timespec='minutes')}"
+    elif binding.previous is not None and binding.previous.digest == digest:
+        soaked, hint = binding.at - since, f"declare it in {environment} again, and leave it there for {soak}"
+        environment = f"{environment} until {binding.at.isoformat(timespec='minutes')}, and so there"
+    else:
+        told = f"taken out of {environment} at a time that the journal's newest entries do not tell"
+        return Status.INCONCLUSIVE, told, f"declare it in {environment} again, and leave it there for {soak}"
+    return (Status.INCONCLUSIVE, f"in {environment} for {max(soaked, timedelta(0))}", hint) if soaked < soak else None
 
 
 def _missing(environment: str, digest: str, facts: Facts) -> str:

@@ -19,7 +19,7 @@ from promotion.domain import (
     Shown,
     VersionIdentity,
 )
-from promotion.gates.interface import Facts, Format, Lineage, Measured, Unknown
+from promotion.gates.interface import Column, Facts, Format, Lineage, Measured, Signature, Unknown
 from promotion.registry.interface import Artifact, Run
 
 NOW = datetime(2026, 10, 2, 12, 0, tzinfo=UTC)
@@ -91,6 +91,7 @@ def facts(**given: Any) -> Facts:
         "applied": applied(),
         "evidence": {"flows": measured()},
         "evidence_applied": {"flows": measured()},
+        "signature": Signature((Column("duration", "double"), Column("bytes", "long")), (Column(None, "float"),)),
         "holds": {},
         "barred": (),
         "stages_before": ("staging",),

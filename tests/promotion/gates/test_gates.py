@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from promotion.domain import Barred, Bound, ChangeKind, Place, Status, VersionIdentity
 from promotion.errors import UsageError
 from promotion.gates import BUILT_IN, GATES, gate
-from promotion.gates.interface import Facts, Format, Lineage, Parameters, Unknown
+from promotion.gates.interface import Column, Facts, Format, Lineage, Parameters, Signature, Unknown
 from promotion.registry.interface import Artifact, Run
 from tests.promotion.gates.samples import (
     DIGEST,
@@ -60,12 +60,21 @@ BOUND: Rows = [
     ({**F1, "evaluation": "drift"}, facts(evidence={"flows": measured(), "drift": measured(f1=0.1)}), FAILED, "0.1"),
     ({**F1, "evaluation": "flow"}, facts(), ERRORED, "'flow'"),
 ]
+REPLACED = applied(bindings={"staging": binding(Bound(5, OTHER), previous=Bound(4, DIGEST))})
+LONG_GONE = applied(bindings={"staging": binding(Bound(6, OTHER), previous=Bound(5, OTHER))})
 STAGING_FIRST: Rows = [
     ({}, facts(), PASSED, "applied in staging"),
     ({"soak": "24h"}, facts(), PASSED, "applied in staging"),
-    ({"soak": 48 * 3600}, facts(), PASSED, "applied in staging"),
-    ({"soak": "2d1s"}, facts(), INCONCLUSIVE, "2 days"),
+    ({"soak": 48 * 3600}, facts(applied=applied(bindings={})), PASSED, "applied in staging"),
+    ({"soak": "2d1s"}, facts(applied=applied(bindings={})), INCONCLUSIVE, "2 days"),
     ({"soak": "1m"}, facts(applied=applied(passed={"staging": {DIGEST: passed(hours=-1)}})), INCONCLUSIVE, "0:00:00"),
+    # Passed two days ago, and brought back by a rollback yesterday: it was out in between.
+    ({"soak": "36h"}, facts(), INCONCLUSIVE, "in staging for 1 day"),
+    # Two days ago it came, yesterday another took its place; or others came since, so that nobody knows when it left.
+    ({"soak": "24h"}, facts(applied=REPLACED), PASSED, "applied"),
+    ({"soak": "25h"}, facts(applied=REPLACED), INCONCLUSIVE, "until 2026-10-01"),
+    ({"soak": "1h"}, facts(applied=LONG_GONE), INCONCLUSIVE, "do not tell"),
+    ({}, facts(applied=LONG_GONE), PASSED, "applied"),
     ({}, facts(applied=None), FAILED, "no passing entry"),
     ({}, facts(applied=applied(passed={})), FAILED, "no passing entry"),
     ({}, facts(applied=applied(passed={"staging": {OTHER: passed()}})), FAILED, "no passing entry"),
@@ -184,6 +193,37 @@ FREEZE: Rows = [
     (shut({"days": ["fri"]}), facts(change=HEAL), PASSED, "which a heal passes"),
     (shut({"days": ["fri"]}, emergency=["heal"]), facts(change=ROLLBACK), FAILED, "shut (fri)"),
 ]
+DURATION, BYTES, SCORE = Column("duration", "double"), Column("bytes", "long"), Column(None, "float")
+
+
+def columns(*inputs: Column, output: Column = SCORE, mine: Signature | None = None, **given: Any) -> Facts:
+    """Facts beside a version in production that takes these."""
+    return facts(signatures={"production": Signature(inputs, (output,))}, **({"signature": mine} if mine else {}), **given)
+
+
+SIGNATURE: Rows = [
+    ({}, columns(DURATION, BYTES), PASSED, "2 inputs and 1 outputs agree"),
+    ({}, columns(BYTES, DURATION), PASSED, "agree"),
+    ({"order": True}, columns(BYTES, DURATION), FAILED, "inputs stand in another order, from duration on"),
+    ({}, columns(DURATION, BYTES, Column("packets", "long")), FAILED, "input packets is gone"),
+    ({"allow_removed": ["pack*"]}, columns(DURATION, BYTES, Column("packets", "long")), PASSED, "agree"),
+    ({"allow_added": ["packets"]}, columns(DURATION, BYTES, Column("packets", "long")), FAILED, "input packets is gone"),
+    ({}, columns(DURATION), FAILED, "input bytes (long) is new"),
+    ({"allow_added": ["bytes"]}, columns(DURATION), PASSED, "agree"),
+    ({}, columns(DURATION, mine=Signature((DURATION, replace(BYTES, required=False)), (SCORE,))), PASSED, "agree"),
+    ({}, columns(DURATION, replace(BYTES, required=False)), FAILED, "input bytes was long (optional) and is long"),
+    ({}, columns(DURATION, replace(BYTES, type="double")), FAILED, "input bytes was double and is long"),
+    ({"allow_changed": ["bytes"]}, columns(DURATION, replace(BYTES, type="double")), PASSED, "agree"),
+    ({}, columns(DURATION, BYTES, output=Column(None, "string")), FAILED, "output #1 was string and is float"),
+    ({"outputs": False}, columns(DURATION, BYTES, output=Column(None, "string")), PASSED, "agree"),
+    ({}, columns(Column(None, "double")), FAILED, "input #1 is gone"),
+    ({}, facts(), PASSED, "nothing is applied in production"),
+    ({"against": "staging"}, columns(DURATION), PASSED, "nothing is applied in staging"),
+    ({}, facts(signature=Signature(None, None)), FAILED, "no signature of inputs"),
+    ({}, facts(signature=Signature((DURATION,), None)), FAILED, "no signature of outputs"),
+    ({}, facts(signatures={"production": OUT_OF_REACH}), ERRORED, "the version in production: the registry does not answer"),
+    ({}, columns(DURATION, BYTES, signature=OUT_OF_REACH), ERRORED, "does not answer"),
+]
 POLICY: Rows = [({"rules": 3}, facts(), PASSED, "3 rules"), ({"rules": 0}, facts(), ERRORED, "no enforced rule")]
 
 TABLE = [
@@ -198,6 +238,7 @@ TABLE = [
         hold=HOLD,
         quarantine=QUARANTINE,
         freeze=FREEZE,
+        signature=SIGNATURE,
         policy=POLICY,
     ).items()
     for index, row in enumerate(rows)
@@ -269,7 +310,9 @@ def test_a_freeze_says_when_it_ends(windows, opens):
 
 
 def test_the_soak_says_when_it_ends():
-    ruling = GATES["staging_first"].judge(GATES["staging_first"].parameters.model_validate({"soak": "3d"}), facts())
+    ruling = GATES["staging_first"].judge(
+        GATES["staging_first"].parameters.model_validate({"soak": "3d"}), facts(applied=applied(bindings={}))
+    )
     assert ruling.hint == f"wait until {(NOW + timedelta(days=1)).isoformat(timespec='minutes')}"
 
 
@@ -321,7 +364,7 @@ def test_wrong_parameters_are_refused(name, wrong):
 
 def test_every_gate_fails_closed_without_facts():
     nothing = facts(
-        **dict.fromkeys(("model", "version", "run", "artifact", "format", "lineage", "holds", "barred"), OUT_OF_REACH),
+        **dict.fromkeys(("model", "version", "run", "artifact", "format", "lineage", "holds", "barred", "signature"), OUT_OF_REACH),
         applied=None,
         evidence={},
         stages_before=(),
