@@ -214,6 +214,13 @@ class Scene:
         secrets = {"PROMOTION_SIGNING_KEY": self.key.read_text(encoding="utf-8")} if signed else {}
         return self._act({"MLFLOW_TRACKING_URI": self.url if url is None else url}, secrets).run("push", payload(self.clone, "push"))
 
+    def dispatch(self, workflow: str, **inputs: str) -> Run:
+        """Run a workflow by hand."""
+        git(self.clone, "fetch", "--quiet", "origin")
+        secrets = {"PROMOTION_SIGNING_KEY": self.key.read_text(encoding="utf-8")}
+        given = {**payload(self.clone, "workflow_dispatch"), "inputs": inputs}
+        return self._act({"MLFLOW_TRACKING_URI": self.url}, secrets).run("workflow_dispatch", given, workflow)
+
     def promotion(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command itself in the clone, as a person would."""
         environment = {"PATH": self.path, "HOME": str(self.folder), "MLFLOW_TRACKING_URI": self.url, "NO_COLOR": "1"}

@@ -60,7 +60,7 @@ class TestEveryWorkflow:
 
     def test_has_no_path_filter_behind_which_a_required_check_would_wait_for_ever(self, file: Path) -> None:
         for trigger in load(file)["on"].values():
-            assert not {"paths", "paths-ignore"} & set(trigger or {})
+            assert not isinstance(trigger, dict) or not {"paths", "paths-ignore"} & set(trigger)
 
     def test_says_which_shell_it_means(self, file: Path) -> None:
         assert load(file)["defaults"]["run"]["shell"] == "bash"
@@ -109,7 +109,7 @@ class TestEveryStep:
                 assert step["with"]["fetch-depth"] == "0", "a shallow clone cannot tell what was in staging"
 
 
-@pytest.mark.parametrize("name", ["gate", "apply"])
+@pytest.mark.parametrize("name", ["gate", "apply", "drift", "rollback"])
 def test_git_gets_the_token_of_the_step_that_runs_it_and_nothing_without_one(name: str, tmp_path: Path) -> None:
     found = load(named(name))
     settings = next(holder["env"] for holder in (found, *found["jobs"].values()) if "GIT_CONFIG_COUNT" in holder.get("env", {}))
@@ -130,7 +130,7 @@ def test_an_action_has_one_version_everywhere() -> None:
     assert all(len(shas) == 1 for shas in found.values()), found
 
 
-@pytest.mark.parametrize("name", ["gate", "apply"])
+@pytest.mark.parametrize("name", ["gate", "apply", "drift", "rollback"])
 def test_nothing_needs_the_network_under_act(name: str) -> None:
     for step in steps(named(name)):
         if step.get("uses", "").startswith("./"):
@@ -159,29 +159,34 @@ def test_the_one_required_check_waits_for_everything_and_is_never_skipped() -> N
 
 
 def test_an_apply_is_never_cancelled_and_never_beside_another() -> None:
-    concurrency = load(named("apply"))["concurrency"]
-    assert concurrency["cancel-in-progress"] == "false"
-    assert "${{" not in concurrency["group"], "one group for all of main"
+    for name in ("apply", "drift", "rollback"):
+        concurrency = load(named(name))["concurrency"]
+        assert concurrency == {"group": "promotion-apply", "cancel-in-progress": "false"}, "one group for all of main"
     assert load(named("apply"))["on"]["push"]["branches"] == ["main"]
 
 
 def test_what_writes_stands_behind_the_environment_of_production() -> None:
     for file in WORKFLOWS:
         for name, job in jobs(file):
-            writes = "write" in (job["permissions"] or {}).values() or "SIGNING_KEY" in str(job)
+            writes = (job["permissions"] or {}).get("contents") == "write" or "SIGNING_KEY" in str(job)
             assert not writes or job.get("environment") == "production", f"{file.stem}: {name}"
 
 
 def test_model_code_never_runs_beside_a_credential() -> None:
     """What runs models has neither secrets nor a token that writes; what has them runs no model."""
     found = load(named("apply"))["jobs"]
-    for name in ("measure", "remeasure"):
+    found["looked at"] = load(named("drift"))["jobs"]["measure"]
+    for name in ("measure", "remeasure", "looked at"):
         assert found[name]["permissions"] == {"contents": "read"}
         assert "environment" not in found[name]
         assert "secrets." not in str(found[name])
         assert "github.token" not in str(found[name])
     scripts = {name: " ".join(step.get("run", "") for step in job["steps"]) for name, job in found.items()}
-    assert [name for name, script in scripts.items() if "promotion measure" in script or "train" in script] == ["measure", "remeasure"]
+    assert [name for name, script in scripts.items() if "promotion measure" in script or "train" in script] == [
+        "measure",
+        "remeasure",
+        "looked at",
+    ]
     assert "reconcile --no-measure" in scripts["apply"]
     assert scripts["verify"].count("promotion") >= scripts["verify"].count("--no-measure") == 2
 

@@ -1,0 +1,42 @@
+"""drift.yml and rollback.yml under the real act: what people start by hand, and the clock."""
+
+from __future__ import annotations
+
+from mlflow import MlflowClient
+
+from tests.workflows.act import git
+from tests.workflows.scene import Scene
+from tests.workflows.test_apply import applied, promote, shown
+
+__all__ = ["applied"]
+
+
+def test_drift_is_found_told_and_healed_when_asked_to(applied: Scene) -> None:
+    client = MlflowClient(applied.url)
+    client.transition_model_version_stage(applied.good, "1", "Archived")
+    client.set_registered_model_alias(applied.good, "staging", "2")
+    found = applied.dispatch("drift.yml")
+    assert found.results() == {"look": False, "measure": True, "verify": False, "tell": True}, found.told()
+    assert (found.jobs["look"].steps["Drift"].exit_code, found.jobs["verify"].steps["Verify"].exit_code) == (3, 4)
+    assert "pointer" in found.summary
+    assert [one.level for one in found.annotations if "has drifted" in str(one.message) or "Drift:" in one.message] == ["error"]
+    assert shown(applied) == {"staging": 2}, "nothing was asked for"
+
+    healed = applied.dispatch("drift.yml", heal="true")
+    assert healed.results()["heal"], healed.told()
+    assert shown(applied) == {"staging": 1}
+    assert client.get_model_version(applied.good, "1").current_stage == "Staging"
+    assert applied.promotion("drift").returncode == 0
+
+
+def test_a_rollback_by_hand_brings_the_registry_back_and_says_so_on_main(applied: Scene) -> None:
+    promote(applied, "second", good_staging=2)
+    assert applied.apply().exit_code == 0
+    run = applied.dispatch("rollback.yml", model=applied.good, environment="staging", reason="alarms; `id` $(id)")
+    assert run.exit_code == 0, run.told()
+    assert shown(applied) == {"staging": 1}
+    message = git(applied.origin, "log", "-1", "--format=%B", "main")
+    assert message.startswith(f"Roll back {applied.good} staging: 2 to 1\n\nalarms; `id` $(id)\n")
+    git(applied.clone, "pull", "--quiet", "origin", "main")
+    assert "in sync" in applied.promotion("status").stdout
+    assert applied.promotion("drift").returncode == 0
