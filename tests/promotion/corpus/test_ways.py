@@ -8,7 +8,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from promotion.taking import take
 from tests.promotion.corpus.world import World, refusals, refused_by, said, telling
 from tests.promotion.journal.conftest import make_key, signer_line
 
-FAILED, ERRORED = Status.FAILED, Status.ERRORED
+FAILED, ERRORED, INCONCLUSIVE = Status.FAILED, Status.ERRORED, Status.INCONCLUSIVE
+YESTERDAY, TOMORROW = (datetime.now(UTC).date() + timedelta(days=days) for days in (-1, 1))
 STAGING = """  - gate: naming
     pattern: "[a-z0-9-]+"
   - gate: bound
@@ -233,6 +234,106 @@ def metric_of_nobody(way: Way) -> None:
     way.declare(staging=2, production=1)
 
 
+def _waiver(way: Way, *, expires: date, version: int | str = 3, gate: str = "bound") -> None:
+    (way.folder / "policies" / "waivers.yaml").write_text(
+        f"version: 1\nwaivers:\n  - gate: {gate}\n    model: {way.name}\n    version: {version}\n    environment: staging\n"
+        f"    owner: ada@example.org\n    reason: A pilot.\n    expires: {expires}\n"
+    )
+
+
+def _waived_before(way: Way, **given: Any) -> None:
+    """A bad version, and an exception that was applied before it is declared."""
+    way.add(telling(50))
+    _waiver(way, **given)
+    way.to(staging=1, production=1)
+    way.declare(staging=3, production=1)
+
+
+def waiver_expired(way: Way) -> None:
+    _waived_before(way, expires=YESTERDAY)
+
+
+def waiver_for_another_version(way: Way) -> None:
+    _waived_before(way, expires=TOMORROW, version=2)
+
+
+def waiver_for_other_bytes(way: Way) -> None:
+    _waived_before(way, expires=TOMORROW, version=f"3@sha256:{'0' * 64}")
+
+
+def waiver_of_another_gate(way: Way) -> None:
+    _waived_before(way, expires=TOMORROW, gate="naming")
+
+
+def waiver_beside_its_use(way: Way) -> None:
+    way.add(telling(50))
+    _waiver(way, expires=TOMORROW)
+    way.declare(staging=3, production=1)
+
+
+def waiver_of_what_was_not_measured(way: Way) -> None:
+    """An exception excuses what is known to be bad, never what nobody knows."""
+    way.rule("staging", STAGING + "  - gate: bound\n    metric: f2\n    min: 0.1\n")
+    way.add(telling())
+    _waiver(way, expires=TOMORROW)
+    way.commit("rules and a waiver")
+    way.reconcile()
+    way.declare(staging=3, production=1)
+
+
+def _bar(way: Way, line: str) -> None:
+    (way.folder / "policies" / "quarantine.yaml").write_text(
+        f"version: 1\nquarantine:\n  - model: {way.name}\n    {line}\n    reason: It saw the test rows.\n    by: ada@example.org\n"
+    )
+
+
+def in_quarantine(way: Way) -> None:
+    _bar(way, "version: 2")
+    way.declare(staging=2, production=1)
+
+
+def in_quarantine_by_its_bytes(way: Way) -> None:
+    """Barred bytes come back under another number."""
+    way.add(telling(96))
+    _bar(way, f"version: 2\n    digest: sha256:{way.registry.artifact(way.name, 3).digest}")
+    way.declare(staging=3, production=1)
+
+
+def quarantine_lifted_beside(way: Way) -> None:
+    _bar(way, "version: 2")
+    way.to(staging=1, production=1)
+    (way.folder / "policies" / "quarantine.yaml").unlink()
+    way.declare(staging=2, production=1)
+
+
+FREEZE = "  - gate: freeze\n    timezone: UTC\n    windows: [{days: [mon, tue, wed, thu, fri, sat, sun], reason: holidays}]\n"
+
+
+def frozen(way: Way) -> None:
+    way.rule("staging", STAGING + FREEZE)
+    way.declare(staging=2, production=1)
+
+
+def freeze_lifted_beside(way: Way) -> None:
+    way.rule("staging", STAGING + FREEZE)
+    way.to(staging=1, production=1)
+    way.rule("staging", STAGING)
+    way.declare(staging=2, production=1)
+
+
+def not_long_enough_in_staging(way: Way) -> None:
+    way.rule("production", PRODUCTION.replace("staging_first\n", "staging_first\n    soak: 24h\n"))
+    way.to(staging=2, production=1)
+    way.declare(staging=2, production=2)
+
+
+def soak_lowered_beside(way: Way) -> None:
+    way.rule("production", PRODUCTION.replace("staging_first\n", "staging_first\n    soak: 24h\n"))
+    way.to(staging=2, production=1)
+    way.rule("production", PRODUCTION)
+    way.declare(staging=2, production=2)
+
+
 def evidence_of_another_version(way: Way) -> Options:
     """A good version's statement, under the key of a bad one."""
     return _planted(way, lambda bad, good: good)
@@ -291,6 +392,19 @@ BAD = [
     Bad("tags forged", tags_forged, "staging_first", FAILED, "no passing entry"),
     Bad("adopted in staging", adopted_not_judged, "staging_first", FAILED, "adopted in staging, never judged there"),
     Bad("a metric that nobody measures", metric_of_nobody, "bound", ERRORED, "nobody measured 'f2'", "staging"),
+    Bad("waiver expired", waiver_expired, "bound", FAILED, "expired on", "staging"),
+    Bad("waiver for another version", waiver_for_another_version, "bound", FAILED, "f1 = 0.5", "staging"),
+    Bad("waiver for other bytes", waiver_for_other_bytes, "bound", FAILED, "is for other bytes", "staging"),
+    Bad("waiver of another gate", waiver_of_another_gate, "bound", FAILED, "f1 = 0.5", "staging"),
+    Bad("waiver beside its use", waiver_beside_its_use, "bound", FAILED, "came with this change", "staging", "both"),
+    Bad("waiver of what was not measured", waiver_of_what_was_not_measured, "bound", ERRORED, "cannot be waived", "staging"),
+    Bad("in quarantine", in_quarantine, "quarantine", FAILED, "It saw the test rows.", "staging"),
+    Bad("in quarantine by its bytes", in_quarantine_by_its_bytes, "quarantine", FAILED, "It saw the test rows.", "staging"),
+    Bad("quarantine lifted beside", quarantine_lifted_beside, "quarantine", FAILED, "It saw the test rows.", "staging"),
+    Bad("frozen", frozen, "freeze", FAILED, "holidays", "staging"),
+    Bad("freeze lifted beside", freeze_lifted_beside, "freeze", FAILED, "holidays", "staging", "applied"),
+    Bad("not long enough in staging", not_long_enough_in_staging, "staging_first", INCONCLUSIVE, "in staging for"),
+    Bad("soak lowered beside", soak_lowered_beside, "staging_first", INCONCLUSIVE, "in staging for", policy="applied"),
     Bad("on hold", on_hold, "hold", FAILED, "it misses scans"),
     Bad("worse on a rare class", regression_on_a_rare_class, "bound", FAILED, "class.rare.recall = 0.85"),
     Bad("policy lowered beside", policy_lowered_beside, "bound", FAILED, "f1 = 0.5", "staging", "applied"),
@@ -415,6 +529,11 @@ def bound_without_a_number(way: Way) -> None:
     way.declare(staging=2, production=1)
 
 
+def waiver_of_a_gate_that_none_may_open(way: Way) -> None:
+    _waiver(way, expires=TOMORROW, gate="formats")
+    way.declare(staging=2, production=1)
+
+
 def policy_edited_and_not_committed(way: Way) -> None:
     way.add(telling(50))
     way.declare(staging=3, production=1)
@@ -445,6 +564,7 @@ STOPPED: Mapping[str, tuple[Callable[[Way], None], type[PromotionError], str]] =
     "a gate that there is not": (gate_that_there_is_not, InvalidFiles, "there is no gate 'bounds'"),
     "a built-in gate switched off": (built_in_gate_switched_off, InvalidFiles, "runs by itself"),
     "a bound that is no number": (bound_without_a_number, InvalidFiles, "is not a finite number"),
+    "a waiver that nobody may give": (waiver_of_a_gate_that_none_may_open, InvalidFiles, "formats"),
     "a policy edited, not committed": (policy_edited_and_not_committed, UsageError, "differ from commit"),
     "more changes than allowed": (everything_at_once, Refused, "at most 0 are allowed"),
 }
@@ -473,11 +593,13 @@ def way(began: Way, tmp_path: Path) -> Way:
 def test_it_is_refused_by_the_gate_meant_for_it(way: Way, bad: Bad) -> None:
     options = bad.does(way)
     before = way.bound(bad.environment)
-    outcome = way.reconcile(options)
-    verdicts = said(outcome, way.name, bad.environment)
-    refusing = [one for one in verdicts if bad.policy is None or one.policy == bad.policy]
-    assert refused_by(refusing, bad.gate, bad.status, bad.words), refusals(verdicts)
-    assert outcome.exit_code in {4, 5}
+    # A job that is started again must not find it good because it was recorded meanwhile.
+    for _ in range(2 if bad.policy else 1):
+        outcome = way.reconcile(options)
+        verdicts = said(outcome, way.name, bad.environment)
+        refusing = [one for one in verdicts if bad.policy in {None, one.policy}]
+        assert refused_by(refusing, bad.gate, bad.status, bad.words), refusals(verdicts)
+        assert outcome.exit_code in {4, 5}
     # What was bound by hand is healed to what was applied last; nothing else moves.
     assert way.bound(bad.environment) in {before, 1}
     memory = way.workspace().journal.read().applied(way.name)
@@ -505,6 +627,22 @@ def test_what_is_good_enters(way: Way) -> None:
     way.to(staging=2, production=2)
     assert way.bound("production") == 2
     assert way.workspace().journal.verify() == ()
+
+
+def test_what_is_waived_in_time_enters_and_is_told(way: Way) -> None:
+    _waived_before(way, expires=TOMORROW)
+    outcome = way.reconcile()
+    assert outcome.exit_code == 0
+    assert [one.reason for one in outcome.decision.waived] == ["A pilot."]
+
+
+def test_a_rollback_passes_a_freeze(way: Way) -> None:
+    way.to(staging=2, production=1)
+    way.to(staging=2, production=2)
+    way.rule("production", PRODUCTION + FREEZE)
+    way.to(staging=2, production=2)
+    rollback(way.workspace(), Options(), way.name, "production", reason="alarms", push=False)
+    assert way.bound("production") == 1
 
 
 def test_a_policy_that_is_lowered_by_itself_counts_afterwards(way: Way) -> None:

@@ -179,9 +179,9 @@ def said(outcome: Outcome, model: str, environment: str) -> list[Verdict]:
 
 def refusals(verdicts: list[Verdict]) -> list[str]:
     """``gate STATUS: got``, of those that block."""
-    return [f"{one.gate} {one.status}: {one.got}" for one in verdicts if one.status.blocks]
+    return [f"{one.gate} {one.status}: {one.got}. {one.hint}" for one in verdicts if one.status.blocks]
 
 
 def refused_by(verdicts: list[Verdict], gate: str, status: Status, words: str) -> bool:
-    """Whether this gate refuses, with this verdict and this reason."""
-    return any((one.gate, one.status) == (gate, status) and words in one.got for one in verdicts)
+    """Whether this gate refuses, with this verdict and this reason (or what it says of an exception)."""
+    return any((one.gate, one.status) == (gate, status) and words in f"{one.got}. {one.hint}" for one in verdicts)
