@@ -95,7 +95,7 @@ def _checks(change: Change, head: Policies, applied: Policies | None, facts: Fac
         return first
     merged = list(first)
     # The applied set sees other evidence where its evaluations are not HEAD's: then nothing may be merged.
-    mergeable = facts.evidence == facts.evidence_applied
+    mergeable = facts.evidence == facts.evidence_applied and facts.references == facts.references_applied
     for check in _of(applied, APPLIED, change):
         twin = next((index for index, one in enumerate(merged) if mergeable and one.policy != APPLIED and one.same(check)), None)
         if twin is None:
@@ -121,7 +121,7 @@ def _of(policies: Policies, label: str, change: Change) -> Iterator[_Check]:
 
 
 def _as_applied(facts: Facts) -> Facts:
-    return replace(facts, evidence=facts.evidence_applied)
+    return replace(facts, evidence=facts.evidence_applied, references=facts.references_applied)
 
 
 def _verdict(check: _Check, change: Change, facts: Facts) -> Verdict:

@@ -19,8 +19,12 @@ from promotion import evaluate, formats, signatures
 from promotion.domain import Change, ChangeKind, ModelVersionRef
 from promotion.errors import PromotionError
 from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
-from promotion.gates.interface import Facts, Format, Lineage, Measured, Signature, Unknown
+from promotion.figures import derived
+from promotion.gates.interface import Facts, Format, Lineage, Measured, Reference, Signature, Unknown
 from promotion.lineage import trace
+from promotion.policies import matches
+from promotion.references import wanted
+from promotion.replicates import Sampled
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedBinding, AppliedModel, Observed, ObservedModel, ObservedVersion, Waiver
@@ -132,6 +136,7 @@ class Collector:
         known = _Bytes(version, version, version, None) if isinstance(version, Unknown) else self._look(change, version)
         run = version if isinstance(version, Unknown) else self._run(version)
         evidence = [self._evidence(change, known, position) for position in range(len(self.policies))] or [{}]
+        references = [self._references(change, position) for position in range(len(self.policies))] or [{}]
         if known.folder is not None:
             # All that can be asked of the bytes was asked; another environment of the same version gets the same answers.
             known.folder.cleanup()
@@ -151,6 +156,8 @@ class Collector:
             applied=self.applied.get(change.model),
             evidence=evidence[0],
             evidence_applied=evidence[-1],
+            references=references[0],
+            references_applied=references[-1],
             holds={one.digest: one.reason for one in self.holds if (one.model, one.environment) == (change.model, change.environment)},
             touched=self.touched,
             signature=known.signature,
@@ -245,6 +252,39 @@ class Collector:
         self._measured[key] = (allowed, found)
         return found
 
+    def _references(self, change: Change, position: int) -> Mapping[str, Reference | Unknown | None]:
+        """What the rules of one set compare this change with, measured like the change itself."""
+        found: dict[str, Reference | Unknown | None] = {}
+        for name, what in wanted(self.policies[position], self.applied, change).items():
+            if not isinstance(what, ModelVersionRef):
+                found[name] = what
+                continue
+            assert what.digest is not None
+            known = {
+                one.name: self._of_reference(change, what, one, position) for one in self.policies[position].evaluations_for(change.model)
+            }
+            found[name] = Reference(what.name, what.version, what.digest, known)
+        return found
+
+    def _of_reference(self, change: Change, ref: ModelVersionRef, evaluation: Evaluation, position: int) -> Measured | Unknown:
+        if not matches(ref.name, evaluation.models):
+            return Unknown(f"the evaluation {evaluation.name!r} is not for {ref.name!r}", "let its models match that name as well")
+        root = self.root if position == 0 or self.root_applied is None else self.root_applied
+        digest = ref.digest or ""
+        key = _try(lambda: evaluate.evidence_key(digest, evaluation, root))
+        if isinstance(key, Unknown):
+            return key
+        allowed = self.measure and change.kind is ChangeKind.PROMOTE
+        tried, before = self._measured.get(key, (False, None))
+        if before is not None and (tried or isinstance(before, Measured) or not allowed):
+            return before
+        found = self._search(key, allowed=allowed)
+        if found is None:
+            self.report(f"measuring {ref.name}/{ref.version} by {evaluation.name}, to compare with it")
+            found = self._kept(_try(lambda: evaluate.evaluate(self.registry, ref, evaluation, root, by=self.by, now=self.clock)))
+        self._measured[key] = (allowed, found)
+        return found
+
     def _search(self, key: str, *, allowed: bool) -> Measured | Unknown | None:
         """Valid evidence at hand; None when there is none and it may be measured."""
         sources = [*self.sources, *([FolderEvidence(self.folder)] if self.folder is not None else [])]
@@ -272,6 +312,10 @@ class Collector:
         else:
             fetched = evaluate.Fetched(ref, Path(folder.name) / "model", artifact, form)
             evidence = _try(lambda: evaluate.measure(fetched, evaluation, root, by=self.by, now=self.clock))
+        return self._kept(evidence)
+
+    def _kept(self, evidence: Evidence | Unknown) -> Measured | Unknown:
+        """What was measured now, kept in the folder where there is one."""
         if isinstance(evidence, Unknown):
             return evidence
         if self.folder is not None:
@@ -284,7 +328,9 @@ class Collector:
         self.statements[evidence.digest] = evidence.to_bytes()
         if evidence.resampled is not None:
             self.replicates[evidence.digest] = evidence.resampled
-        return Measured(evidence.digest, evidence.figures, evidence.counts.rows, evidence.finished)
+        sample = None if evidence.resampled is None else Sampled(evidence.resampled, evidence.counts)
+        hardware = " ".join(f"{name} {value}" for name, value in sorted(evidence.hardware.items()))
+        return Measured(evidence.digest, derived(evidence.counts), evidence.counts.rows, evidence.finished, hardware, sample)
 
 
 def _try(ask: Callable[[], T]) -> T | Unknown:

@@ -16,7 +16,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -31,10 +31,11 @@ from promotion.errors import PromotionError, UsageError
 from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
 from promotion.gates.formats import refusals
 from promotion.policies import Evaluation, Policies
+from promotion.references import wanted
 from promotion.registry.artifacts import digest_folder
 
 if TYPE_CHECKING:
-    from promotion.domain import Plan
+    from promotion.domain import AppliedModel, Plan
     from promotion.survey import Workspace
 
 SCHEMA = "promotion/orders/v1"
@@ -77,8 +78,24 @@ class Done:
 
 def promoted(plan: Plan) -> tuple[ModelVersionRef, ...]:
     """The versions that a plan promotes: what only brings back an earlier one is not kept waiting by measuring."""
-    wanted = ((one.model, one.after, one.digest) for one in plan.changes if one.kind is ChangeKind.PROMOTE)
-    return tuple(ModelVersionRef(model, version, digest) for model, version, digest in wanted if version is not None)
+    changes = ((one.model, one.after, one.digest) for one in plan.changes if one.kind is ChangeKind.PROMOTE)
+    return tuple(ModelVersionRef(model, version, digest) for model, version, digest in changes if version is not None)
+
+
+def compared(
+    plan: Plan, sets: Sequence[tuple[str, Policies, Path]], applied: Mapping[str, AppliedModel], sources: Sequence[EvidenceSource]
+) -> tuple[ModelVersionRef, ...]:
+    """The versions that rules compare a plan's promotions with, as far as ``sources`` lack evidence of them: they are measured as well."""
+    found: dict[ModelVersionRef, None] = {}
+    for change in plan.changes:
+        for _, policies, root in sets if change.kind is ChangeKind.PROMOTE else ():
+            for ref in wanted(policies, applied, change).values():
+                if isinstance(ref, ModelVersionRef) and any(
+                    search(sources, evaluate.evidence_key(ref.digest or "", one, root)).evidence is None
+                    for one in policies.evaluations_for(ref.name)
+                ):
+                    found[ref] = None
+    return tuple(found)
 
 
 def fetch(

@@ -1,7 +1,8 @@
 """The JSON Schema of a statement of evidence: an in-toto Statement v1 whose predicate is ``urn:promotion:evaluation:v1``.
 
-The version stands in the predicate's type: members are only ever added to a new version, and a reader refuses members that it does not
-know. What a schema cannot say, ``evidence.read`` checks as well: canonical form, counts that add up, figures that follow from them.
+The version stands in the predicate's type: members are only ever added to a new version, but for those that may be absent, and a
+reader refuses members that it does not know. What a schema cannot say, ``evidence.read`` checks as well: canonical form, counts that
+add up, figures that follow from them.
 """
 
 from __future__ import annotations
@@ -34,15 +35,16 @@ def json_schema() -> dict[str, Any]:
                     "maxItems": 1,
                     "items": _closed({"name": _text("NAME/VERSION, as it was when it was measured"), "digest": _sha256("the artifact")}),
                 },
-                "predicate": _closed(_PREDICATE),
+                "predicate": _closed(_PREDICATE, optional=_OPTIONAL),
             }
         ),
     }
 
 
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    """An object with exactly these members."""
-    return {"type": "object", "properties": properties, "required": sorted(properties), "additionalProperties": False}
+def _closed(properties: dict[str, Any], *, optional: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """An object with exactly these members, of which some may be absent."""
+    required = sorted(set(properties) - optional)
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def _text(what: str) -> dict[str, Any]:
@@ -80,4 +82,7 @@ _PREDICATE: dict[str, Any] = {
     "startedOn": _TIME,
     "finishedOn": _TIME,
     "by": _text("who ran it"),
+    "replicates": _closed({"digest": _sha256("the packed counts of each resample, a file beside the statement")}),
 }
+_OPTIONAL = frozenset({"replicates"})
+"""Evidence that was counted without looking at each row has no resamples, and no intervals."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +136,37 @@ class Replicates:
             yield pair, "<i8"
         for one in self.sums.values():
             yield one[None, :], "<f8"
+
+
+class Sampled:
+    """A packed file with its counts, as gates see it: unpacked when a figure is asked for, once."""
+
+    def __init__(self, data: bytes, counts: Counts) -> None:
+        self._data, self._counts = data, counts
+        self._made: Replicates | None = None
+        self._known: dict[str, Sequence[float] | None] = {}
+
+    @property
+    def made(self) -> Replicates:
+        """The resamples; raises ReplicatesError."""
+        if self._made is None:
+            self._made = read(self._data, self._counts)
+        return self._made
+
+    def values(self, figure: str) -> Sequence[float] | None:
+        """A figure's value in each resample, NaN where it is 0/0; None when resamples do not give it."""
+        if figure not in self._known:
+            found = self.made.figure(figure, self._counts)
+            self._known[figure] = None if found is None else found.tolist()
+        return self._known[figure]
+
+    def units(self, figure: str) -> float:
+        """How many independent units stand behind a figure."""
+        return self.made.units(figure)
+
+    def pairs(self, other: object) -> bool:
+        """Whether both are of the same rows in the same resamples."""
+        return isinstance(other, Sampled) and paired(self.made, other.made)
 
 
 def paired(one: Replicates, other: Replicates) -> bool:

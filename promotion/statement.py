@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from promotion import replicates
 from promotion.domain import Status
 from promotion.errors import Exit, PromotionError, UsageError
 from promotion.evidence import MAX_BYTES, Evidence, EvidenceError, read
@@ -70,7 +71,7 @@ def examine(journal: Journal, target: str, artifact: Path | None) -> Examined:
         evidence, form = None, Check("form", Status.FAILED, error.message)
     checks = [form, *_name(digest, named)]
     if evidence is not None:
-        checks += [_subject(evidence, artifact), *_origin(journal, state, evidence, digest)]
+        checks += [*_resamples(evidence, state, Path(target)), _subject(evidence, artifact), *_origin(journal, state, evidence, digest)]
     return Examined(digest, evidence, tuple(checks))
 
 
@@ -100,6 +101,28 @@ def _name(digest: str, named: str | None) -> Iterator[Check]:
         same = named == digest
         got = f"sha256:{digest}" if same else f"the bytes are sha256:{digest}, the name says {named}"
         yield Check("name", Status.PASSED if same else Status.FAILED, got)
+
+
+def _resamples(evidence: Evidence, state: State, target: Path) -> Iterator[Check]:
+    """Whether the file of resamples that the statement names is there, is what its name says, and fits the counts."""
+    if evidence.beside is None:
+        return
+    data = state.resampled(evidence.key, evidence.beside)
+    beside = target.with_name(f"{evidence.beside}.replicates")
+    if data is None and target.is_file() and beside.is_file():
+        with beside.open("rb") as file:
+            data = file.read(replicates.MAX_BYTES + 1)
+    if data is None:
+        yield Check("resamples", Status.ERRORED, f"{evidence.beside[:12]}.replicates is in neither the journal nor beside it")
+    elif hashlib.sha256(data).hexdigest() != evidence.beside:
+        yield Check("resamples", Status.FAILED, f"{beside.name} does not hold what its name says")
+    else:
+        try:
+            replicates.read(data, evidence.counts)
+        except replicates.ReplicatesError as error:
+            yield Check("resamples", Status.FAILED, error.message)
+        else:
+            yield Check("resamples", Status.PASSED, f"sha256:{evidence.beside}, {replicates.RESAMPLES} of them, around the counts")
 
 
 def _subject(evidence: Evidence, artifact: Path | None) -> Check:

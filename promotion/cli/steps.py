@@ -27,8 +27,8 @@ def fetch(options: Shared, folder: Path, base: str | None, model: str | None, si
     With --since, what is bound is fetched instead, for promotion verify: it is measured anew, whatever evidence there is.
     """
     from promotion.evidence import FolderEvidence
+    from promotion.orders import compared, promoted
     from promotion.orders import fetch as run
-    from promotion.orders import promoted
     from promotion.repository import working
     from promotion.survey import evaluating, only, survey
     from promotion.verify import refs
@@ -43,7 +43,8 @@ def fetch(options: Shared, folder: Path, base: str | None, model: str | None, si
         plan = found.plan if model is None else only(found.plan, model)
         kept = () if workspace.evidence is None else (FolderEvidence(workspace.evidence),)
         with evaluating(workspace, found, commit) as sets:
-            made = run(workspace, promoted(plan), sets, folder, commit=commit, sources=(found.state, *kept))
+            others = compared(plan, sets, found.applied, (found.state, *kept))
+            made = run(workspace, (*promoted(plan), *others), sets, folder, commit=commit, sources=(found.state, *kept))
     show(options, "fetched", made, folder)
     return Exit.DONE
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from promotion.errors import UsageError
 from promotion.gates.bound import Bound
+from promotion.gates.compare import Compare
 from promotion.gates.digest import Digest
 from promotion.gates.formats import Formats
 from promotion.gates.freeze import Freeze
@@ -25,6 +26,7 @@ from promotion.gates.staging_first import StagingFirst
 
 _ALL: tuple[Gate[Any], ...] = (
     Bound(),
+    Compare(),
     Digest(),
     Formats(),
     Freeze(),

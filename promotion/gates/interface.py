@@ -6,7 +6,7 @@ with a sample that passes and one that fails. A gate that lacks a fact says ERRO
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Protocol, TypeVar
@@ -14,6 +14,7 @@ from typing import ClassVar, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from promotion.domain import AppliedModel, Barred, Change, ObservedModel, ObservedVersion, Status, Waiver
+from promotion.intervals import Estimate
 from promotion.registry.interface import Artifact, Run
 
 
@@ -31,14 +32,53 @@ class Unknown:
     hint: str | None = None
 
 
+class Sample(Protocol):
+    """The figures of one piece of evidence in each of 1,000 resamples of its rows."""
+
+    def values(self, figure: str) -> Sequence[float] | None:
+        """A figure's value in each resample, NaN where it is 0/0; None when resamples do not give it."""
+        ...
+
+    def units(self, figure: str) -> float:
+        """How many independent units (rows, or groups of them) stand behind a figure."""
+        ...
+
+    def pairs(self, other: Sample) -> bool:
+        """Whether both are of the same rows in the same resamples, so that differences may be taken."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Evidence that fits this artifact, dataset and evaluator: the name of its statement and its figures."""
+    """Evidence that fits this artifact, dataset and evaluator: the name of its statement, its figures, and what measured it.
+
+    ``sample`` is None for evidence that was kept without its resamples: such figures have no interval.
+    """
 
     digest: str
     figures: Mapping[str, float]
     rows: int
     at: datetime
+    hardware: str = ""
+    sample: Sample | None = field(default=None, compare=False, repr=False)
+
+    def estimate(self, figure: str) -> Estimate | None:
+        """A figure with what is known of how far off it is; None when nobody measured it."""
+        point = self.figures.get(figure)
+        if point is None:
+            return None
+        values = None if self.sample is None else self.sample.values(figure)
+        return Estimate(point) if values is None or self.sample is None else Estimate(point, values, self.sample.units(figure))
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A version that this one is compared with, and its evidence by the name of the evaluation."""
+
+    model: str
+    version: int
+    digest: str
+    evidence: Mapping[str, Measured | Unknown]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +149,10 @@ class Facts:
     """Exceptions that count for this change unless they expired; gates never look here, ``decide`` does."""
     waivers_new: tuple[Waiver, ...] = ()
     """Exceptions that came with the change itself, and so do not count for it."""
+    references: Mapping[str, Reference | Unknown | None] = field(default_factory=dict)
+    """What rules compare with, by the environment or the pattern of models that they name; None: nothing was ever applied there."""
+    references_applied: Mapping[str, Reference | Unknown | None] = field(default_factory=dict)
+    """The same under the policies of the last applied commit, as ``evidence_applied``."""
     stages_before: tuple[str, ...] = ()
     """The environments that come before this one, in the order of promotion."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -29,9 +29,9 @@ from promotion.domain import (
     Status,
     VersionIdentity,
 )
-from promotion.gates import bound, formats, freeze, metadata, naming, signature, staging_first
-from promotion.gates.interface import Column, Facts, Format, Lineage, Measured, Parameters, Signature, Unknown
-from promotion.registry.interface import Artifact, Run
+from promotion.gates import bound, compare, formats, freeze, metadata, naming, signature, staging_first
+from promotion.gates.interface import Column, Facts, Format, Lineage, Measured, Parameters, Reference, Signature, Unknown
+from promotion.registry.interface import Artifact, ArtifactFile, Run
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 """The time at which the known inputs are judged."""
@@ -87,28 +87,152 @@ def _proof(age: timedelta, evidence: tuple[str, ...] = (DIGEST,)) -> Passed:
     return Passed(2, NOW - age, "c" * 40, evidence)
 
 
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """Resamples made up: every figure lies within ``half`` of its value in all of them, at both ends in some."""
+
+    figures: Mapping[str, float]
+    half: float
+    many: float = 1000.0
+
+    def values(self, figure: str) -> Sequence[float] | None:
+        value = self.figures.get(figure)
+        return None if value is None else [value + self.half * (place % 3 - 1) for place in range(1000)]
+
+    def units(self, _figure: str) -> float:
+        return self.many
+
+    def pairs(self, other: object) -> bool:
+        return isinstance(other, _Spread)
+
+
+def _sample(figures: Mapping[str, float], half: float = 0.0, many: float = 1e12) -> Measured:
+    return Measured(DIGEST, figures, 1000, NOW, "a machine", _Spread(figures, half, many))
+
+
+def _named(pattern: str) -> str:
+    """A figure that a rule's pattern matches; the names themselves are their own."""
+    return pattern.replace("*", "any")
+
+
 def _bound(rule: bound.Parameters, facts: Facts) -> Known:
     low, high = rule.min, rule.max
-    within = low if low is not None else high
-    assert within is not None
+    name, evaluation = _named(rule.metric), rule.evaluation or "rows"
+    width = (high - low) / 4 if low is not None and high is not None else 1.0
+    # An end that lies just inside, with the rest of the interval inside as well where there is room for it.
+    if rule.spread is not None:
+        low, width = max(low or 0.0, 0.0), 0.0
+    within = low + width if low is not None else (high or 0.0) - width
 
-    def given(value: float | None) -> Facts:
-        figures = {} if value is None else {rule.metric: value}
-        return replace(facts, evidence={rule.evaluation or "rows": Measured(DIGEST, figures, 1000, NOW)})
+    def given(value: float | None, **more: float) -> Facts:
+        """Facts in which what the rule bounds has this value."""
+        if rule.metric == bound.AGE and value is not None:
+            measured = replace(_sample({}), at=NOW - timedelta(days=value)) if math.isfinite(value) else _sample({})
+            return replace(facts, evidence={evaluation: measured})
+        if rule.metric == bound.SIZE and value is not None and math.isfinite(value):
+            return replace(
+                facts, artifact=Artifact(DIGEST, (ArtifactFile("model", round(value), DIGEST),)), evidence={evaluation: _sample({})}
+            )
+        figures: dict[str, float] = {} if value is None else {name: value, _support(name): float(rule.min_support or 1000)}
+        others: dict[str, Measured | Unknown] = {}
+        references: dict[str, Reference | Unknown | None] = {}
+        if value is not None and rule.relative_to is not None:
+            figures[rule.relative_to] = 1.0
+        if rule.spread is not None:
+            others[rule.spread] = _sample({name: 0.0})
+        if rule.against is not None:
+            references[rule.against] = Reference(facts.change.model, 1, OTHER, {evaluation: _sample({name: 1.0})})
+        return replace(
+            facts, evidence={evaluation: replace(_sample(figures | more), rows=rule.min_support or 1000), **others}, references=references
+        )
 
-    beyond = [Bad(f"{rule.metric} just below min", given(math.nextafter(low, -math.inf)))] if low is not None else []
-    beyond += [Bad(f"{rule.metric} just above max", given(math.nextafter(high, math.inf)))] if high is not None else []
-    return Known(
-        given(within),
-        (
-            *beyond,
+    odd = (
+        []
+        if rule.metric in {bound.AGE, bound.SIZE}
+        else [
             Bad(f"{rule.metric} is NaN", given(math.nan)),
             Bad(f"{rule.metric} is infinite", given(math.inf if high is None else -math.inf)),
             Bad(f"nobody measured {rule.metric}", given(None), Status.ERRORED),
-            Bad("no evidence", replace(facts, evidence={rule.evaluation or "rows": UNKNOWN}), Status.ERRORED),
+        ]
+    )
+    return Known(
+        given(within),
+        (
+            *_beyond(rule, given, width),
+            *odd,
+            *_unclear(rule, given, within),
+            Bad("no evidence", replace(facts, evidence={evaluation: UNKNOWN}), Status.ERRORED),
             Bad("no evaluation", replace(facts, evidence={}), Status.ERRORED),
         ),
     )
+
+
+def _support(name: str) -> str:
+    return f"{name.rpartition('.')[0]}.support"
+
+
+def _beyond(rule: bound.Parameters, given: Callable[..., Facts], width: float) -> Iterator[Bad]:
+    """Values outside: just outside, or by as much as an interval and whole bytes and distances have room for."""
+    exact = rule.of == "point" and rule.metric not in {bound.AGE, bound.SIZE}
+    for limit, way, words in ((rule.min, -math.inf, "below min"), (rule.max, math.inf, "above max")):
+        if limit is not None and not (rule.spread is not None and way < 0 and limit <= 0):
+            step = math.nextafter(limit, way) if exact else limit + math.copysign(max(width, 1.0), way)
+            yield Bad(f"{rule.metric} {'just ' if exact else ''}{words}", given(step))
+
+
+def _unclear(rule: bound.Parameters, given: Callable[..., Facts], within: float) -> Iterator[Bad]:
+    name = rule.evaluation or "rows"
+
+    def wide(facts: Facts, **changed: Any) -> Facts:  # noqa: ANN401 - members of Measured
+        (found,) = (one for key, one in facts.evidence.items() if key == name)
+        assert isinstance(found, Measured)
+        return replace(facts, evidence={**facts.evidence, name: replace(found, **changed)})
+
+    good = given(within)
+    if rule.of != "point":
+        yield Bad("evidence without resamples", wide(good, sample=None), Status.ERRORED)
+        figures = next(one.figures for key, one in good.evidence.items() if key == name and isinstance(one, Measured))
+        if rule.relative_to is None and rule.against is None:
+            yield Bad("an interval across the bound", wide(good, sample=_Spread(figures, 1e6)), Status.INCONCLUSIVE)
+            yield Bad("too few rows for an interval", wide(good, sample=_Spread(figures, 0.0, 5)), Status.INCONCLUSIVE)
+    if rule.min_support is not None and rule.min_support > 1:
+        support = {_support(_named(rule.metric)): float(rule.min_support - 1)}
+        yield Bad("fewer rows than min_support", wide(given(within, **support), rows=rule.min_support - 1), Status.INCONCLUSIVE)
+    if rule.against is not None:
+        yield Bad("a reference that was not measured", replace(good, references={rule.against: UNKNOWN}), Status.ERRORED)
+        if rule.first != "pass":
+            status = Status.FAILED if rule.first == "fail" else Status.ERRORED
+            yield Bad(f"nothing in {rule.against}", replace(good, references={rule.against: None}), status)
+
+
+def _compare(rule: compare.Parameters, facts: Facts) -> Known:
+    name, evaluation, up = _named(rule.metric), rule.evaluation or "rows", 1.0 if rule.better == "higher" else -1.0
+    many = rule.min_support or 1000
+
+    def given(ahead: float, half: float = 0.0, **changed: Any) -> Facts:  # noqa: ANN401 - members of Facts
+        """Facts in which the version is ahead of its reference by this much, give or take ``half``."""
+        there, here = {name: 0.5, _support(name): float(many)}, {name: 0.5 + up * ahead, _support(name): float(many)}
+        mine = replace(_sample(here, half), rows=many)
+        reference = Reference(facts.change.model, 1, OTHER, {evaluation: replace(_sample(there), rows=many)})
+        return replace(facts, **{"evidence": {evaluation: mine}, "references": {rule.reference: reference}, **changed})
+
+    limit = rule.margin if rule.require == "superior" else -rule.margin
+    bad = [
+        Bad("worse by more than the margin", given(limit - 0.01)),
+        Bad("an interval across the margin", given(limit, 0.01), Status.INCONCLUSIVE),
+        Bad(f"{rule.metric} is NaN", given(math.nan)),
+        Bad("a reference that was not measured", given(limit + 0.01, references={rule.reference: UNKNOWN}), Status.ERRORED),
+        Bad("no evidence", given(limit + 0.01, evidence={evaluation: UNKNOWN}), Status.ERRORED),
+        Bad(
+            "evidence without resamples",
+            given(limit + 0.01, evidence={evaluation: Measured(DIGEST, {name: 1.0}, many, NOW)}),
+            Status.ERRORED,
+        ),
+    ]
+    if rule.baseline is None and rule.first != "pass":
+        status = Status.FAILED if rule.first == "fail" else Status.ERRORED
+        bad.append(Bad(f"nothing in {rule.against}", given(limit + 0.01, references={rule.against: None}), status))
+    return Known(given(limit + 0.01), tuple(bad))
 
 
 def _digest(_: Parameters, facts: Facts) -> Known:
@@ -298,6 +422,7 @@ def _skipping(rule: staging_first.Parameters, facts: Facts) -> Iterator[Bad]:
 KNOWN: Mapping[str, Callable[[Any, Facts], Known]] = MappingProxyType(
     {
         "bound": _bound,
+        "compare": _compare,
         "digest": _digest,
         "formats": _formats,
         "freeze": _freeze,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from promotion.decide import decide
-from promotion.domain import ChangeKind, Place, Plan, Status
+from promotion.domain import AppliedModel, Bound, ChangeKind, Place, Plan, Status
 from promotion.errors import Unavailable, UsageError
 from promotion.evidence import FolderEvidence, read
 from promotion.facts import Collector
@@ -19,7 +19,7 @@ from promotion.policies import Dataset, Evaluation, Policies, Rule
 from promotion.registry.interface import Run
 from promotion.registry.memory import MemoryRegistry
 from tests.models import tiny_booster
-from tests.promotion.gates.samples import NAME, change
+from tests.promotion.gates.samples import NAME, applied, binding, change
 
 COMMIT = "c" * 40
 TAGS = {"data_version": "v1.0.0", "data_digest": "a" * 64, "git_commit": COMMIT, "run_id": "run1"}
@@ -156,6 +156,87 @@ def test_one_that_fails_is_not_tried_again(registry, root):
     assert isinstance(facts.evidence["flows"], Unknown)
     assert "ValueError: it cannot be scored" in facts.evidence["flows"].reason
     assert measurings(registry) == 1
+
+
+OUTCOMES = """
+from pathlib import Path
+def evaluate(model, dataset, settings):
+    right = len(list(Path(model).iterdir())) == 2
+    truth = [number % 2 for number in range(400)]
+    said = truth if right else [*truth[:300], *[1 - one for one in truth[300:]]]
+    yield {"schema": "promotion/outcomes/v1", "positive": "attack", "labels": ["benign", "attack"], "seconds": 0.1,
+           "index": list(range(400)), "truth": truth, "parts": {"model": {"predicted": said}}}
+"""
+
+
+def comparing(**given) -> Policies:
+    place = Place("policies/staging.yaml", 3, 5)
+    parameters = GATES["compare"].parameters.model_validate({"metric": "f1", "margin": 0.05, **given})
+    return replace(policies(), rules=(Rule("compare", "staging", ("*",), parameters, enforce=True, place=place),))
+
+
+def serving(registry, name=NAME, version=3) -> dict[str, AppliedModel]:
+    return {name: replace(applied(bindings={"production": binding(Bound(version, registry.artifact(name, version).digest))}), name=name)}
+
+
+def judged(made: Collector, rules: Policies):
+    asked = change(environment="staging")
+    (one,) = decide(Plan("", (asked,), (), (), ""), rules, None, {(NAME, "staging"): made.collect(asked)}).judged
+    (found,) = [verdict for verdict in one.verdicts if verdict.gate == "compare"]
+    return found.status, found.got
+
+
+def test_what_is_in_service_is_measured_once_as_well_to_compare_with(registry, root, files, tmp_path):
+    (root / "scoring.py").write_text(OUTCOMES)
+    registry.add_version(NAME, {**files, "notes.txt": b"which makes it worse"})
+    rules, worse = comparing(), serving(registry, version=5)
+    made = collector(registry, root, policies=(rules,), applied=worse, folder=tmp_path)
+
+    assert judged(made, rules)[0] is Status.PASSED
+    assert measurings(registry) == 2
+    assert len(made.statements) == len(made.replicates) == 2
+    again = collector(registry, root, policies=(rules,), applied=worse, folder=tmp_path, measure=False)
+    status, got = judged(again, rules)
+    assert (status, measurings(registry)) == (Status.PASSED, 2)
+    assert "f1 = 1, moe-cybersecurity-cicids/5 has 0.75: difference 0.25" in got
+
+
+def test_a_worse_version_than_the_one_in_service_is_refused(registry, root, files):
+    (root / "scoring.py").write_text(OUTCOMES)
+    registry.add_version(NAME, {**files, "notes.txt": b"which makes it worse"})
+    rules, asked = comparing(), change(environment="staging", after=5)
+    made = collector(registry, root, policies=(rules,), applied=serving(registry))
+    (one,) = decide(Plan("", (asked,), (), (), ""), rules, None, {(NAME, "staging"): made.collect(asked)}).judged
+    assert [verdict.status for verdict in one.verdicts if verdict.gate == "compare"] == [Status.FAILED]
+
+
+def test_a_reference_that_cannot_be_had_is_errored(registry, root, files):
+    (root / "scoring.py").write_text(OUTCOMES)
+    registry.add_version(NAME, {**files, "notes.txt": b"of other bytes"})
+    rules, there = comparing(), serving(registry, version=5)
+    registry.out_of_reach = {5}
+    assert judged(collector(registry, root, policies=(rules,), applied=there), rules)[0] is Status.ERRORED
+    assert judged(collector(registry, root, policies=(rules,), applied=there, measure=False), rules)[0] is Status.ERRORED
+    assert judged(collector(registry, root, policies=(rules,)), rules) == (
+        Status.ERRORED,
+        "nothing is applied in 'production' to compare with",
+    )
+
+
+def test_a_baseline_is_the_one_other_model_that_matches_and_is_applied(registry, root, files):
+    (root / "scoring.py").write_text(OUTCOMES)
+    registry.add_version("xgboost-baseline-a", files)
+    registry.add_version("xgboost-baseline-b", files)
+    rules = comparing(baseline="xgboost-baseline-*")
+    one = serving(registry, "xgboost-baseline-a", 1)
+    assert judged(collector(registry, root, policies=(rules,), applied=one), rules)[0] is Status.PASSED
+    both = {**one, **serving(registry, "xgboost-baseline-b", 1)}
+    assert judged(collector(registry, root, policies=(rules,), applied=both), rules) == (
+        Status.ERRORED,
+        "several models match 'xgboost-baseline-*': xgboost-baseline-a, xgboost-baseline-b",
+    )
+    status, got = judged(collector(registry, root, policies=(rules,)), rules)
+    assert (status, "is applied anywhere" in got) == (Status.ERRORED, True)
 
 
 def test_evidence_at_hand_is_not_measured_again_until_something_changes(registry, root, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from promotion.domain import Barred, Bound, ChangeKind, Place, Status, VersionIdentity
 from promotion.errors import UsageError
 from promotion.gates import BUILT_IN, GATES, gate
-from promotion.gates.interface import Column, Facts, Format, Lineage, Parameters, Signature, Unknown
-from promotion.registry.interface import Artifact, Run
+from promotion.gates.interface import Column, Facts, Format, Lineage, Measured, Parameters, Reference, Signature, Unknown
+from promotion.registry.interface import Artifact, ArtifactFile, Run
 from tests.promotion.gates.samples import (
     DIGEST,
     NAME,
@@ -41,6 +41,43 @@ ROLLBACK = change(kind=ChangeKind.ROLLBACK, before=5)
 SERVING = applied(bindings={"production": binding(Bound(4, DIGEST), previous=Bound(3, OTHER))})
 BEFORE_THIS = applied(bindings={"production": binding(Bound(5, OTHER), previous=Bound(4, DIGEST))})
 
+
+@dataclass(frozen=True)
+class Resamples:
+    """Every figure ``half`` below, at or above its value, in turn; NaN in a tenth of them where ``half`` is NaN."""
+
+    figures: dict[str, float]
+    half: float
+    many: float
+    rows: str
+
+    def values(self, figure: str) -> list[float] | None:
+        value = self.figures[figure]
+        if math.isnan(self.half):
+            return [math.nan if place % 10 == 0 else value for place in range(1000)]
+        return [value + self.half * (place % 3 - 1) for place in range(1000)]
+
+    def units(self, _figure: str) -> float:
+        return self.many
+
+    def pairs(self, other: object) -> bool:
+        return isinstance(other, Resamples) and self.rows == other.rows
+
+
+def spread(half: float = 0.0, units: float = 4000, rows: str = "these", **figures: float) -> Measured:
+    return replace(measured(), figures=figures, sample=Resamples(figures, half, units, rows))
+
+
+def timed(seconds: float, hardware: str = "a machine") -> Measured:
+    return replace(measured(seconds_per_row=seconds), hardware=hardware)
+
+
+RARE = replace(
+    measured(), figures={"class.Bot.recall": 0.1, "class.Bot.support": 12.0, "class.DDoS.recall": 0.9, "class.DDoS.support": 900.0}
+)
+SLOWER = {"metric": "seconds_per_row", "max": 3, "against": "production"}
+SERVED = Reference(NAME, 3, OTHER, {"flows": timed(1e-5)})
+
 BOUND: Rows = [
     (F1, facts(), PASSED, "f1 = 0.97"),
     ({"metric": "f1", "min": 0.97}, facts(), PASSED, "0.97"),
@@ -62,6 +99,100 @@ BOUND: Rows = [
 ]
 REPLACED = applied(bindings={"staging": binding(Bound(5, OTHER), previous=Bound(4, DIGEST))})
 LONG_GONE = applied(bindings={"staging": binding(Bound(6, OTHER), previous=Bound(5, OTHER))})
+LOWER = {"metric": "f1", "min": 0.95, "of": "lower"}
+BOUND += [
+    (LOWER, facts(evidence={"flows": spread(f1=0.97, half=0.01)}), PASSED, "0.97 (0.95 interval 0.96"),
+    (LOWER, facts(evidence={"flows": spread(f1=0.97, half=0.03)}), INCONCLUSIVE, "interval 0.94"),
+    (LOWER, facts(evidence={"flows": spread(f1=0.90, half=0.03)}), FAILED, "to 0.93"),
+    (LOWER, facts(evidence={"flows": spread(f1=0.97, half=math.nan)}), INCONCLUSIVE, "-inf"),
+    (LOWER, facts(evidence={"flows": spread(f1=math.nan, half=0.01)}), FAILED, "nan"),
+    (LOWER, facts(evidence={"flows": spread(f1=0.97, half=0.001, units=20)}), INCONCLUSIVE, "about 20 independent"),
+    # No mistake in 40 rows is no proof of none in a hundred.
+    (LOWER, facts(evidence={"flows": spread(f1=1.0, half=0, units=40)}), INCONCLUSIVE, "interval 0.9"),
+    (LOWER, facts(evidence={"flows": spread(f1=1.0, half=0, units=4000)}), PASSED, "interval 0.999"),
+    (LOWER, facts(), ERRORED, "its resamples are not known"),
+    ({"metric": "f1", "max": 0.95, "of": "upper"}, facts(evidence={"flows": spread(f1=0.93, half=0.01)}), PASSED, "0.94"),
+    ({"metric": "f1", "max": 0.95, "of": "upper"}, facts(evidence={"flows": spread(f1=0.97, half=0.01)}), FAILED, "0.96"),
+    ({"metric": "class.*.recall", "min": 0.8}, facts(), PASSED, "0.9"),
+    ({"metric": "class.*.recall", "min": 0.95}, facts(), FAILED, "class.DDoS.recall = 0.9"),
+    ({"metric": "group.*.recall", "min": 0.95}, facts(), ERRORED, "group.*.recall"),
+    ({"metric": "*", "min": 0.8, "max": 5000}, facts(), PASSED, "more pass"),
+    ({"metric": "class.Bot.recall", "min": 0.5, "min_support": 50}, facts(evidence={"flows": RARE}), INCONCLUSIVE, "12 rows"),
+    ({"metric": "class.*.recall", "min": 0.5, "min_support": 50}, facts(evidence={"flows": RARE}), PASSED, "class.DDoS.recall"),
+    ({"metric": "class.*.recall", "min": 0.5}, facts(evidence={"flows": RARE}), FAILED, "class.Bot.recall = 0.1"),
+    ({"metric": "f1", "min": 0.5, "min_support": 5000}, facts(), INCONCLUSIVE, "4000 rows"),
+    ({"metric": "recall", "min": 0.9, "relative_to": "f1"}, facts(), PASSED, "0.979"),
+    ({"metric": "recall", "min": 0.99, "relative_to": "f1"}, facts(), FAILED, "0.979"),
+    ({"metric": "recall", "min": 0.9, "relative_to": "f2"}, facts(), ERRORED, "f2"),
+    ({"metric": "age_days", "max": 1}, facts(now=NOW + timedelta(days=0.5)), PASSED, "0.5"),
+    ({"metric": "age_days", "max": 1}, facts(now=NOW + timedelta(days=2)), FAILED, "2"),
+    ({"metric": "size_bytes", "max": 10}, facts(artifact=Artifact(DIGEST, (ArtifactFile("a", 11, OTHER),))), FAILED, "11"),
+    ({"metric": "size_bytes", "max": 10}, facts(artifact=OUT_OF_REACH), ERRORED, "size_bytes"),
+    (
+        {**F1, "min": 0, "max": 0.05, "spread": "b", "evaluation": "a"},
+        facts(evidence={"a": measured(), "b": measured(f1=0.94)}),
+        PASSED,
+        "0.03",
+    ),
+    (
+        {**F1, "min": 0, "max": 0.05, "spread": "b", "evaluation": "a"},
+        facts(evidence={"a": measured(), "b": measured(f1=0.9)}),
+        FAILED,
+        "0.07",
+    ),
+    ({**F1, "spread": "b", "evaluation": "a"}, facts(evidence={"a": measured(), "b": measured(recall=1.0)}), ERRORED, "does not measure"),
+    (SLOWER, facts(evidence={"flows": timed(2e-5)}, references={"production": SERVED}), PASSED, "= 2 on"),
+    (SLOWER, facts(evidence={"flows": timed(4e-5)}, references={"production": SERVED}), FAILED, "= 4 on"),
+    (SLOWER, facts(evidence={"flows": timed(2e-5, "another")}, references={"production": SERVED}), ERRORED, "measured on"),
+    (SLOWER, facts(evidence={"flows": timed(2e-5)}, references={"production": None}), ERRORED, "nothing is applied"),
+    ({**SLOWER, "first": "pass"}, facts(evidence={"flows": timed(2e-5)}, references={"production": None}), PASSED, "first: pass"),
+    ({**SLOWER, "first": "fail"}, facts(evidence={"flows": timed(2e-5)}, references={"production": None}), FAILED, "first: fail"),
+]
+NOT_WORSE = {"metric": "f1", "margin": 0.01}
+
+
+def against(ahead: float, half: float = 0.0, units: float = 4000, **given: Any) -> Facts:
+    """A version that is ahead of what is in production by this much, give or take ``half``."""
+    reference = Reference(NAME, 3, OTHER, {"flows": spread(f1=0.9)})
+    values = {"evidence": {"flows": spread(f1=0.9 + ahead, half=half, units=units)}, "references": {"production": reference}}
+    return facts(**{**values, **given})
+
+
+COMPARE: Rows = [
+    (NOT_WORSE, against(0.004, 0.006), PASSED, "difference 0.004"),
+    (NOT_WORSE, against(-0.004, 0.005), PASSED, "difference -0.004"),
+    (NOT_WORSE, against(-0.004, 0.008), INCONCLUSIVE, "interval -0.012"),
+    (NOT_WORSE, against(-0.03, 0.008), FAILED, "to -0.022"),
+    (NOT_WORSE, against(math.nan), FAILED, "nan"),
+    (NOT_WORSE, against(0.004, math.nan), INCONCLUSIVE, "-inf"),
+    (NOT_WORSE, against(0.004, 0.001, units=10), INCONCLUSIVE, "about 10 independent"),
+    # The same answers on few rows do not tell of others; the same bytes are the same.
+    (NOT_WORSE, against(0, units=100), INCONCLUSIVE, "interval -0.03"),
+    (NOT_WORSE, against(0, units=4000), PASSED, "difference 0"),
+    ({**NOT_WORSE, "margin": 0}, against(0, artifact=Artifact(OTHER, ())), PASSED, "the same bytes"),
+    ({**NOT_WORSE, "require": "superior"}, against(0, artifact=Artifact(OTHER, ())), FAILED, "difference 0"),
+    ({**NOT_WORSE, "require": "superior"}, against(0.02, 0.005), PASSED, "difference 0.02"),
+    ({**NOT_WORSE, "require": "superior"}, against(0.012, 0.005), INCONCLUSIVE, "0.007"),
+    ({**NOT_WORSE, "better": "lower"}, against(0.03, 0.005), FAILED, "difference 0.03"),
+    ({**NOT_WORSE, "better": "lower"}, against(-0.03, 0.005), PASSED, "difference -0.03"),
+    (NOT_WORSE, against(0.01, references={"production": None}), ERRORED, "nothing is applied in 'production'"),
+    ({**NOT_WORSE, "first": "pass"}, against(0.01, references={"production": None}), PASSED, "first: pass"),
+    ({**NOT_WORSE, "first": "fail"}, against(0.01, references={"production": None}), FAILED, "first: fail"),
+    ({**NOT_WORSE, "first": "pass"}, against(-0.5), FAILED, "difference -0.5"),
+    (NOT_WORSE, against(0.01, references={"production": OUT_OF_REACH}), ERRORED, "does not answer"),
+    (NOT_WORSE, against(0.01, references={}), ERRORED, "nobody looked"),
+    (NOT_WORSE, against(0.01, evidence={"flows": measured(f1=0.95)}), ERRORED, "no interval"),
+    (NOT_WORSE, against(0.01, evidence={"flows": spread(f1=0.95, rows="others")}), ERRORED, "not measured on the same rows"),
+    (NOT_WORSE, against(0.01, evidence={}), ERRORED, "no evaluation"),
+    ({**NOT_WORSE, "metric": "f2"}, against(0.01), ERRORED, "f2"),
+    ({**NOT_WORSE, "metric": "*"}, against(0.01), PASSED, "f1"),
+    (
+        {**NOT_WORSE, "baseline": "xgboost-*"},
+        against(0, references={"xgboost-*": Reference("xgboost-x", 1, OTHER, {})}),
+        ERRORED,
+        "xgboost-x/1",
+    ),
+]
 STAGING_FIRST: Rows = [
     ({}, facts(), PASSED, "applied in staging"),
     ({"soak": "24h"}, facts(), PASSED, "applied in staging"),
@@ -230,6 +361,7 @@ TABLE = [
     pytest.param(name, *row, id=f"{name}-{index}-{row[2].lower()}")
     for name, rows in dict[str, Rows](
         bound=BOUND,
+        compare=COMPARE,
         staging_first=STAGING_FIRST,
         metadata=METADATA,
         lineage=LINEAGE,
@@ -327,6 +459,19 @@ def test_the_soak_says_when_it_ends():
         ("bound", {"metric": "f1", "min": 0.9, "max": 0.1}),
         ("bound", {"metric": "f1", "min": 0.9, "minn": 0.1}),
         ("bound", {"min": 0.9}),
+        ("bound", {"metric": "seconds_per_row", "max": 1e-5}),
+        ("bound", {"metric": "f1", "min": 0.9, "of": "lower", "confidence": 0.999}),
+        ("bound", {"metric": "f1", "min": 0.9, "of": "middle"}),
+        ("bound", {"metric": "f1", "min": 0.9, "relative_to": "recall", "against": "production"}),
+        ("bound", {"metric": "f1", "min": 0.9, "first": "pass"}),
+        ("bound", {"metric": "f1", "min": 0.9, "spread": "other", "of": "lower"}),
+        ("bound", {"metric": "f1", "min": 0.9, "min_support": 0}),
+        ("compare", {"metric": "f1"}),
+        ("compare", {"metric": "f1", "margin": -0.01}),
+        ("compare", {"metric": "f1", "margin": math.nan}),
+        ("compare", {"metric": "f1", "margin": 0.01, "first": "maybe"}),
+        ("compare", {"metric": "f1", "margin": 0.01, "baseline": "xgboost-*", "against": "staging"}),
+        ("compare", {"metric": "f1", "margin": 0.01, "confidence": 1.0}),
         ("staging_first", {"soak": "soon"}),
         ("staging_first", {"soak": -1}),
         ("staging_first", {"soak": math.nan}),
@@ -369,7 +514,13 @@ def test_every_gate_fails_closed_without_facts():
         evidence={},
         stages_before=(),
     )
-    asked = {"bound": F1, "freeze": shut({"days": ["fri"]}), "policy": {"rules": 0}, "naming": {"pattern": "other"}}
+    asked = {
+        "bound": F1,
+        "compare": {"metric": "f1", "margin": 0.01, "first": "pass"},
+        "freeze": shut({"days": ["fri"]}),
+        "policy": {"rules": 0},
+        "naming": {"pattern": "other"},
+    }
     for name, one in GATES.items():
         ruling = one.judge(one.parameters.model_validate(asked.get(name, {})), nothing)
         assert ruling.status.blocks, name
