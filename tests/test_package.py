@@ -42,7 +42,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
         metadata = Parser().parsestr(archive.read(f"mlflow_promotion-{__version__}.dist-info/METADATA").decode())
     assert metadata["Version"] == __version__
     assert metadata["License-Expression"] == "Apache-2.0"
-    assert metadata.get_all("Provides-Extra") == ["dev", "train"]
+    assert metadata.get_all("Provides-Extra") == ["dev", "serve", "train"]
     base = {Requirement(text).name for text in metadata.get_all("Requires-Dist") or () if "extra ==" not in text}
     assert not base & {"torch", "xgboost", "scikit-learn"}
 

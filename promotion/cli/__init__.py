@@ -28,6 +28,7 @@ COMMANDS = {
     "reconcile": ("apply", "Make the registry match the newest commit, and record it."),
     "verify": ("judge", "Measure anew what is bound now, in a fresh process."),
     "rollback": ("apply", "Bring back the version before: registry first, then the commit."),
+    "serve": ("serve", "Answer predictions with the version that is applied."),
     "status": ("look", "What is declared, applied and shown, model by model."),
     "drift": ("look", "What the registry shows that git does not say."),
     "history": ("look", "Who changed what, when, why and on which evidence."),

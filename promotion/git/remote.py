@@ -62,6 +62,12 @@ class Remotes(History):
         here = f"refs/promotion/{remote}/heads/{branch}"
         return self.fetch_refs(remote, {f"refs/heads/{branch}": here}).get(here)
 
+    def tip(self, remote: str, branch: str) -> str | None:
+        """The newest commit of a remote's branch without fetching it; None when the remote has no such branch. Raises Unavailable."""
+        ref = f"refs/heads/{branch}"
+        rows = (row.split("\t") for row in self.ask(remote, "ls-remote", "--quiet", remote, ref).text.splitlines())
+        return next((row[0] for row in rows if row[1:] == [ref]), None)
+
     def push(self, remote: str, commit: str, ref: str, *, expected: str | None) -> Pushed:
         """Move a remote's ref from ``expected`` (None: it must not exist) to a descendant: atomic, and only one can win.
 

@@ -63,6 +63,12 @@ class Journal:
         self._place.saw(found, found.head)
         return state
 
+    def tip(self) -> str | None:
+        """The newest entry's commit, not fetched and not verified: whether there is anything to read. Raises Unavailable."""
+        if self.remote is not None:
+            return self.git.tip(self.remote, self.branch)
+        return self._place.known().head
+
     def append(
         self,
         state: State,

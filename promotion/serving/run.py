@@ -1,0 +1,79 @@
+"""Start the server, follow, and end in order: what was asked is answered, then the process ends with 0."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from promotion.errors import UsageError
+from promotion.serving.app import Api, Limits
+from promotion.serving.following import Follower, Slot, Source
+from promotion.serving.forward import Served
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where and how to serve; ``drain`` in seconds is how long requests under way are waited for at the end."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    threads: int = 1
+    poll: float = 1.0
+    drain: float = 30.0
+    token: str | None = field(default=None, repr=False)
+    limits: Limits = field(default_factory=Limits)
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def serve(slot: Slot, source: Source, load: Callable[..., Served], settings: Settings, tell: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. Raises UsageError when the address cannot be had."""
+    import uvicorn
+
+    listening = _listen(settings)
+    api = Api(slot, settings.limits, settings.threads, settings.token, tell)
+    follower = Follower(slot, source, lambda ref: load(ref, settings.threads), tell, settings.poll)
+    config = uvicorn.Config(
+        api.app(),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.drain) or 1,
+        h11_max_incomplete_event_size=64 << 10,
+    )
+    # uvicorn drains at a signal and then raises it again, for whoever listened before: nobody, so that the process ends with 0.
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    host, port = listening.getsockname()[:2]
+    tell(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
+    follower.start()
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        follower.stop()
+        api.close()
+        listening.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    tell("stopped: every request that had come was answered")
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # With the protocol named, asyncio sets TCP_NODELAY on what it accepts; without, each answer waits 40 ms for the client.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((settings.host, settings.port))
+        made.listen(2048)
+    except OSError as error:
+        made.close()
+        msg = f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}"
+        raise UsageError(msg, hint="name another with --host and --port") from error
+    return made
