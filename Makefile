@@ -24,7 +24,7 @@ ACTIONLINT_VERSION := v1.7.12
 
 STAMP := $(VENV)/.installed-$(WITH)$(if $(TORCH_INDEX),-cpu)
 
-.PHONY: help setup tools old-server demo test lint format kills races bench mutants lock act wheel clean
+.PHONY: help setup tools old-server demo test lint format kills races bench coverage mutants lock act wheel clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -98,6 +98,9 @@ races: setup ## Simultaneous reconciles with a reader all along: ROUNDS=1000
 
 bench: setup ## The benchmarks, as a table (about 10 minutes); ARGS='--quick plan status' for some, smaller
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+coverage: setup ## How often intervals hold the true figure, and how often compare is wrong: 2,000 datasets (minutes)
+	@$(BIN)/python -m tests.simulations $(or $(DATASETS),2000)
 
 mutants: setup ## Faults put into the planner, the decision and the reconciler: which of them no test finds (an hour)
 	@SCENE=memory OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run

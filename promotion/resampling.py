@@ -10,6 +10,7 @@ chances are those of Poisson to 2 ** -16.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,13 @@ _LANES = 4
 _BLOCK = 128
 """Units that are weighed at once: 1,000 weights of each stay in the processor's cache."""
 _GOLDEN = 0x9E3779B97F4A7C15
+_ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 Array = np.ndarray[Any, Any]
 
 
 def _mix(value: Array) -> Array:
     """SplitMix64's finaliser, in place; (…,) uint64."""
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+    for shift, factor in _ROUNDS:
         value ^= value >> np.uint64(shift)
         value *= np.uint64(factor)
     value ^= value >> np.uint64(31)
@@ -49,15 +51,30 @@ def _started(keys: Array) -> Array:
 
 def weights(keys: Array) -> Array:
     """(n,) whole numbers → (n, 1000) uint8: what each unit weighs in each resample."""
-    return _weights(_started(keys))
+    return np.concatenate([found.copy() for found in _weighed(_started(keys))] or [np.zeros((0, RESAMPLES), dtype=np.uint8)])
 
 
-def _weights(started: Array) -> Array:
-    drawn = _mix(started[:, None] ^ _COUNTERS).astype("<u8", copy=False).view("<u2")
-    found = np.zeros(drawn.shape, dtype=np.uint8)
-    for least in _THRESHOLDS:
-        found += (drawn >= least).view(np.uint8)
-    return found
+def _weighed(started: Array) -> Iterator[Array]:
+    """Weights of the next units, at most _BLOCK of them; each overwrites the one before, since new memory would take longer."""
+    hashes, spare = (np.empty((_BLOCK, len(_COUNTERS)), dtype=np.uint64) for _ in range(2))
+    found, more = np.empty((_BLOCK, RESAMPLES), dtype=np.uint8), np.empty((_BLOCK, RESAMPLES), dtype=np.bool_)
+    for start in range(0, len(started), _BLOCK):
+        some = started[start : start + _BLOCK, None]
+        count = len(some)
+        value, other = hashes[:count], spare[:count]
+        np.bitwise_xor(some, _COUNTERS, out=value)
+        for shift, factor in _ROUNDS:
+            np.right_shift(value, np.uint64(shift), out=other)
+            np.bitwise_xor(value, other, out=value)
+            np.multiply(value, np.uint64(factor), out=value)
+        np.right_shift(value, np.uint64(31), out=other)
+        np.bitwise_xor(value, other, out=value)
+        drawn = value.astype("<u8", copy=False).view("<u2")
+        np.greater_equal(drawn, _THRESHOLDS[0], out=found[:count].view(np.bool_))
+        for least in _THRESHOLDS[1:]:
+            np.greater_equal(drawn, least, out=more[:count])
+            np.add(found[:count], more[:count].view(np.uint8), out=found[:count])
+        yield found[:count]
 
 
 def totals(keys: Array, amounts: Array) -> Array:
@@ -69,9 +86,10 @@ def totals(keys: Array, amounts: Array) -> Array:
     exact = amounts.dtype != np.float64
     found = np.zeros((amounts.shape[1], RESAMPLES))
     started = _started(units)
-    for start in range(0, len(units), _BLOCK):
-        weighed = _weights(started[start : start + _BLOCK]).astype(sums.dtype)
-        found += sums[start : start + _BLOCK].T @ weighed
+    floats = np.empty((_BLOCK, RESAMPLES), dtype=sums.dtype)
+    for start, weighed in zip(range(0, len(units), _BLOCK), _weighed(started), strict=True):
+        np.copyto(floats[: len(weighed)], weighed)
+        found += sums[start : start + _BLOCK].T @ floats[: len(weighed)]
     return np.rint(found).astype(np.int64) if exact else found
 
 

@@ -10,6 +10,10 @@ less is better (``false_alarm_rate``) is turned around by ``better: lower``.
 applied, such as ``xgboost-baseline-*``. What a first promotion means, when nothing is there yet, the policy must say: ``first: pass``
 or ``first: fail``; else it is an error. The same bytes as the reference are not inferior, whatever the rows tell.
 
+How often it is wrong, measured (``make coverage``): 2,000 datasets of 1,000 independent rows, F1 near 0.92, a margin of 0.02, 95 %. A
+version that is truly behind by the margin passed in 2.1 % and failed in 2.4 %; one that is truly equal passed in 24.8 %, failed in 0.1 %
+and was INCONCLUSIVE in the rest: so few rows do not tell 0.02 apart. One behind by twice the margin passed in 0.1 %.
+
 Sample (policies/production.yaml):
     rules:
       - gate: compare
