@@ -20,7 +20,7 @@ from promotion.domain import Change, ChangeKind, ModelVersionRef
 from promotion.errors import PromotionError
 from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
 from promotion.figures import derived
-from promotion.gates.interface import Facts, Format, Lineage, Measured, Reference, Signature, Unknown
+from promotion.gates.interface import Approvals, Facts, Format, Lineage, Measured, Reference, Signature, Unknown
 from promotion.lineage import trace
 from promotion.policies import matches
 from promotion.references import wanted
@@ -88,6 +88,8 @@ class Collector:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     """Tells when measuring starts and ends."""
     root_applied: Path | None = None
+    approvals: Callable[[Change], Approvals | Unknown] | None = None
+    """Tells who approved a change, and may raise."""
     established: bool = False
     """Whether a commit was applied before: until then every waiver came with the change that would use it."""
     statements: dict[str, bytes] = field(default_factory=dict)
@@ -160,6 +162,7 @@ class Collector:
             references_applied=references[-1],
             holds={one.digest: one.reason for one in self.holds if (one.model, one.environment) == (change.model, change.environment)},
             touched=self.touched,
+            approvals=self._approved(change),
             signature=known.signature,
             signatures=self._signatures(change, model),
             barred=tuple(dict.fromkeys(one for rules in self.policies for one in rules.barred)),
@@ -167,6 +170,14 @@ class Collector:
             waivers_new=tuple(one for one in waivers if not counts(one)),
             stages_before=before,
         )
+
+    def _approved(self, change: Change) -> Approvals | Unknown:
+        """Who approved the change, where a rule asks for it."""
+        rules = [rule for one in self.policies for rule in one.rules_for(change.environment, change.model)]
+        if self.approvals is None or not any(rule.gate == "approval" for rule in rules):
+            return Unknown("approvals were not looked for")
+        ask = self.approvals
+        return _try(lambda: ask(change))
 
     def _counts(self, waiver: Waiver) -> bool:
         """Whether an exception counts: it stood in the rules before this change, and still does."""

@@ -229,7 +229,23 @@ def _write(workspace: Workspace, options: Options, found: Survey, target: Desire
         state, replace(entry, at=stamp.at), applied=memory, evidence=evidence, holds=holds_with(state, record.holds)
     )
     notes = _tag(workspace, state, _remembering(found, outcome), pace)
+    notes = (*notes, *_tell_approvals(workspace, outcome))
     return replace(outcome, entry=state.head, signed=state.signed, notes=(*outcome.notes, *notes))
+
+
+def _tell_approvals(workspace: Workspace, outcome: Outcome) -> tuple[str, ...]:
+    """Write on each version who approved it: for people to read, never a proof, so a failure is noted and no more."""
+    notes = []
+    for one in outcome.done:
+        told = next((v.got for v in one.verdicts if v.gate == "approval" and v.status is Status.PASSED), None)
+        if told is None or one.change.after is None:
+            continue
+        key, value = f"promotion.approval.{one.change.environment}", f"{told[:1].upper()}{told[1:]}"
+        try:
+            workspace.registry.set_version_tag(one.change.model, one.change.after, key, value)
+        except PromotionError as error:
+            notes.append(f"{one.change.model}/{one.change.after} does not say who approved it: {error.message}")
+    return tuple(notes)
 
 
 def _allowed(workspace: Workspace, outcome: Outcome, record: Record) -> tuple[Outcome, Record]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promotion import facts as collecting
+from promotion.approvals import Reader
 from promotion.decide import decide
 from promotion.domain import Decision, Desired, Observed, Plan
 from promotion.errors import JournalError, Unavailable, UsageError
@@ -45,6 +46,8 @@ class Workspace:
     now: Callable[[], datetime]
     report: Callable[[str], None]
     """Progress, one line at a time."""
+    author: str | None = None
+    """Who promotes, as the host says: names divided by commas; None without a host."""
     until: datetime | None = None
     """When all of it must be done; None: whenever it is."""
 
@@ -140,6 +143,7 @@ def judge(
     made = found.plan if model is None else only(found.plan, model)
     head = found.declaration.policies
     changed = None if base is None else touched(workspace, head, base)
+    approvals = cache(lambda: Reader(workspace, found, commit, judged_before(workspace, found, commit)))
     with before(workspace, found, commit) as (earlier, root):
         policies = (head,) if earlier is None else (head, earlier)
         collector = replace(
@@ -148,6 +152,7 @@ def judge(
             touched=changed,
             root_applied=root,
             established=judged_before(workspace, found, commit) is not None,
+            approvals=lambda change: approvals().of(change),
         )
         facts = collector.collect_all(made.changes)
     return Judgement(decide(made, head, earlier, facts), collector.statements, collector.replicates)

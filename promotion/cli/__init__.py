@@ -35,6 +35,7 @@ COMMANDS = {
     "lineage": ("look", "Walk from a version back to its run, commit and data."),
     "propose": ("files", "Declare a version by changing only its bytes in the file."),
     "pin": ("start", "Pin declared versions to the digest of their bytes."),
+    "approve": ("approve", "Sign a plan, so that the gate 'approval' lets it pass once."),
     "hold": ("apply", "List and release holds that rollbacks placed."),
     "gates": ("files", "List and explain the gates, show what judges a model, and try whether they refuse."),
     "evidence": ("files", "Check one statement of evidence offline."),

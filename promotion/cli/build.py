@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from promotion.survey import Workspace
 
 KEY_VARIABLE = "PROMOTION_SIGNING_KEY_FILE"
+AUTHOR_VARIABLE = "PROMOTION_AUTHOR"
+"""Who opened the pull request that is applied, as the host names them."""
 
 
 def git(shared: Shared, until: datetime | None = None) -> Git:
@@ -86,6 +88,7 @@ def workspace(shared: Shared, timeout: float | None = None) -> Workspace:
         by=by(repository),
         now=now,
         report=report(shared),
+        author=os.environ.get(AUTHOR_VARIABLE) or None,
         until=until,
     )
 

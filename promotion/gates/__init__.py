@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from promotion.errors import UsageError
+from promotion.gates.approval import ApprovalGate
 from promotion.gates.bound import Bound
 from promotion.gates.compare import Compare
 from promotion.gates.digest import Digest
@@ -25,6 +26,7 @@ from promotion.gates.signature import SignatureGate
 from promotion.gates.staging_first import StagingFirst
 
 _ALL: tuple[Gate[Any], ...] = (
+    ApprovalGate(),
     Bound(),
     Compare(),
     Digest(),

@@ -109,6 +109,43 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """What one signed tag says of one change, and by which names its signer is known; ``fault`` tells why it says nothing.
+
+    ``before`` and ``after`` are digests of bytes, ``before`` None where nothing was applied.
+    """
+
+    tag: str
+    principals: tuple[str, ...]
+    plan: str
+    repository: str
+    registry: str
+    policies: str
+    before: str | None
+    after: str
+    evidence: tuple[str, ...]
+    expires: datetime
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """Approvals of one change, and what one must say to count.
+
+    ``plans`` are the digests of the plan and of one that was left unfinished; ``used`` is the journal's entry by which the plan was
+    applied already, None where it was not; ``authors`` are all names of those who promote.
+    """
+
+    plans: tuple[str, ...]
+    repository: str
+    registry: str
+    policies: str
+    used: str | None
+    authors: tuple[str, ...] | Unknown
+    found: tuple[Approval, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Lineage:
     """The chain data version → commit → run → version as far as it resolves; ``breaks`` tells each missing link."""
 
@@ -143,6 +180,8 @@ class Facts:
     signature: Signature | Unknown = Unknown("the signature was not read")
     signatures: Mapping[str, Signature | Unknown] = field(default_factory=dict)
     """Those of the versions that were applied last, by environment, as far as a rule asks for them."""
+    approvals: Approvals | Unknown = Unknown("approvals were not looked for")
+    """As far as a rule asks for them."""
     barred: tuple[Barred, ...] | Unknown = Unknown("the quarantine was not read")
     """What people have put in quarantine, by the rules of HEAD or of the last applied commit."""
     waivers: tuple[Waiver, ...] = ()

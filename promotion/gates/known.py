@@ -29,8 +29,20 @@ from promotion.domain import (
     Status,
     VersionIdentity,
 )
-from promotion.gates import bound, compare, formats, freeze, metadata, naming, signature, staging_first
-from promotion.gates.interface import Column, Facts, Format, Lineage, Measured, Parameters, Reference, Signature, Unknown
+from promotion.gates import approval, bound, compare, formats, freeze, metadata, naming, signature, staging_first
+from promotion.gates.interface import (
+    Approval,
+    Approvals,
+    Column,
+    Facts,
+    Format,
+    Lineage,
+    Measured,
+    Parameters,
+    Reference,
+    Signature,
+    Unknown,
+)
 from promotion.registry.interface import Artifact, ArtifactFile, Run
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -113,6 +125,34 @@ def _sample(figures: Mapping[str, float], half: float = 0.0, many: float = 1e12)
 def _named(pattern: str) -> str:
     """A figure that a rule's pattern matches; the names themselves are their own."""
     return pattern.replace("*", "any")
+
+
+def _approval(rule: approval.Parameters, facts: Facts) -> Known:
+    right = Approvals((DIGEST,), OTHER, "sqlite:", OTHER, None, ("somebody else",), ())
+
+    def signed(name: str) -> Approval:
+        return Approval(name, (name,), DIGEST, OTHER, "sqlite:", OTHER, None, DIGEST, (), NOW + timedelta(days=1))
+
+    def found(*approvals: Approval, among: Approvals = right) -> Facts:
+        return replace(facts, touched=None, approvals=replace(among, found=approvals))
+
+    enough = tuple(dict.fromkeys(rule.signers))[: rule.count]
+    good = tuple(signed(name) for name in enough)
+    return Known(
+        found(*good),
+        (
+            Bad("no approval", found()),
+            Bad("one approval too few", found(*good[1:])),
+            Bad("an approval by the author", found(*good, among=replace(right, authors=enough[:1]))),
+            Bad("an approval of another plan", found(*(replace(one, plan=OTHER) for one in good))),
+            Bad("an approval of other bytes", found(*(replace(one, after=OTHER) for one in good))),
+            Bad("an approval that was used", found(*good, among=replace(right, used=OTHER))),
+            Bad("an approval that expired", found(*(replace(one, expires=NOW - timedelta(days=1)) for one in good))),
+            Bad("an approval by a stranger", found(*(signed(f"stranger-{one.tag}") for one in good))),
+            Bad("an author whom nobody knows", found(*good, among=replace(right, authors=UNKNOWN)), Status.ERRORED),
+            Bad("approvals that cannot be read", replace(facts, touched=None, approvals=UNKNOWN), Status.ERRORED),
+        ),
+    )
 
 
 def _bound(rule: bound.Parameters, facts: Facts) -> Known:
@@ -421,6 +461,7 @@ def _skipping(rule: staging_first.Parameters, facts: Facts) -> Iterator[Bad]:
 
 KNOWN: Mapping[str, Callable[[Any, Facts], Known]] = MappingProxyType(
     {
+        "approval": _approval,
         "bound": _bound,
         "compare": _compare,
         "digest": _digest,

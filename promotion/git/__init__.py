@@ -9,10 +9,11 @@ from __future__ import annotations
 from promotion.git.command import without_credentials
 from promotion.git.objects import Commit, Identity, Object
 from promotion.git.remote import Pushed, Remotes
-from promotion.git.signing import Signature, Signing
+from promotion.git.signing import Signature
+from promotion.git.tags import Tags
 
 
-class Git(Remotes, Signing):
+class Git(Remotes, Tags):
     """The repository that a folder lies in; raises UsageError outside of one.
 
     ``network_timeout`` bounds each call that speaks to a remote, ``local_timeout`` every other one, in seconds;

@@ -10,7 +10,7 @@ from promotion.git.objects import Objects
 
 # Only SSH signatures count: with OpenPGP or X.509, git would ask the keyring of whoever runs this, and trust it.
 _PROGRAMS = ("gpg.ssh.program=ssh-keygen", "gpg.program=false", "gpg.openpgp.program=false", "gpg.x509.program=false")
-_SSH_ALONE = tuple(part for program in _PROGRAMS for part in ("-c", program))
+SSH_ALONE = tuple(part for program in _PROGRAMS for part in ("-c", program))
 _FORM = "--format=%H%x00%G?%x00%GS%x00%GF"
 
 
@@ -48,7 +48,7 @@ class Signing(Objects):
         with tempfile.NamedTemporaryFile(prefix="allowed-signers-") as file:
             file.write(signers)
             file.flush()
-            config = (*_SSH_ALONE, "-c", f"gpg.ssh.allowedSignersFile={file.name}")
+            config = (*SSH_ALONE, "-c", f"gpg.ssh.allowedSignersFile={file.name}")
             limit = self.local_timeout + len(shas)
             names = "".join(f"{sha}\n" for sha in shas).encode()
             answer = self.run(*config, "log", "--no-walk=unsorted", "--no-show-signature", _FORM, "--stdin", stdin=names, timeout=limit)

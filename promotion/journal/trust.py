@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -121,6 +122,21 @@ def complaint(path: str, signers: Signers | None, signature: Signature | None, *
     if signature.status == "B":
         return "bad-signature", f"its signature does not fit its content, or is by a key that {where} does not allow (any more)"
     return "unverifiable", f"its signature is not one by an SSH key that {where} allows, or ssh-keygen is missing here"
+
+
+def named_keys(content: bytes) -> dict[str, tuple[str, ...]]:
+    """The names that a list of allowed signers gives to each key, by the key's fingerprint; patterns are no names."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in content.splitlines():
+        if line.lstrip().startswith(b"#"):
+            continue
+        for kind, key in _pairs(line):
+            if _is_key(kind, key):
+                digest = base64.b64encode(hashlib.sha256(base64.b64decode(key)).digest()).rstrip(b"=").decode()
+                names = line.split()[0].decode("utf-8", "replace").strip('"').split(",")
+                known = found.get(f"SHA256:{digest}", ())
+                found[f"SHA256:{digest}"] = (*known, *(name for name in names if name and not set(name) & set("*?!")))
+    return found
 
 
 def names_a_key(content: bytes) -> bool:

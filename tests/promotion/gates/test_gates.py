@@ -14,7 +14,19 @@ from pydantic import ValidationError
 from promotion.domain import Barred, Bound, ChangeKind, Place, Status, VersionIdentity
 from promotion.errors import UsageError
 from promotion.gates import BUILT_IN, GATES, gate
-from promotion.gates.interface import Column, Facts, Format, Lineage, Measured, Parameters, Reference, Signature, Unknown
+from promotion.gates.interface import (
+    Approval,
+    Approvals,
+    Column,
+    Facts,
+    Format,
+    Lineage,
+    Measured,
+    Parameters,
+    Reference,
+    Signature,
+    Unknown,
+)
 from promotion.registry.interface import Artifact, ArtifactFile, Run
 from tests.promotion.gates.samples import (
     DIGEST,
@@ -355,6 +367,43 @@ SIGNATURE: Rows = [
     ({}, facts(signatures={"production": OUT_OF_REACH}), ERRORED, "the version in production: the registry does not answer"),
     ({}, columns(DURATION, BYTES, signature=OUT_OF_REACH), ERRORED, "does not answer"),
 ]
+TWO = {"signers": ["bob@example.org", "eve@example.org"], "count": 2}
+ONE = {"signers": ["bob@example.org"]}
+SIGNED = Approval("a/bob", ("bob@example.org", "bob-b"), "1" * 64, "r" * 40, "sqlite:", "2" * 64, None, DIGEST, (), NOW + timedelta(days=1))
+EVES = replace(SIGNED, tag="a/eve", principals=("eve@example.org",))
+ASKED = Approvals(("1" * 64,), "r" * 40, "sqlite:", "2" * 64, None, ("ada@example.org",), ())
+
+
+def approved(*found: Approval, **given: Any) -> Facts:
+    return facts(approvals=replace(ASKED, found=found, **given))
+
+
+APPROVAL: Rows = [
+    (ONE, approved(SIGNED), PASSED, "approved by bob"),
+    (ONE, approved(replace(SIGNED, evidence=("f" * 64,))), PASSED, "approved by bob"),
+    (TWO, approved(SIGNED, EVES), PASSED, "approved by bob-b, eve@example.org"),
+    (ONE, approved(SIGNED, plans=("0" * 64, "1" * 64)), PASSED, "approved"),
+    (ONE, facts(approvals=replace(ASKED, found=(SIGNED,)), touched=()), Status.WARNED, "asked for on main"),
+    (ONE, approved(), FAILED, "nobody has approved"),
+    (TWO, approved(SIGNED), FAILED, "approved by bob-b"),
+    (TWO, approved(SIGNED, replace(SIGNED, tag="again", principals=("bob-b", "bob@example.org"))), FAILED, "approved by bob-b"),
+    (ONE, approved(EVES), FAILED, "eve@example.org is not among the signers"),
+    (ONE, approved(SIGNED, authors=("BOB@example.org",)), FAILED, "promotes it, and cannot approve it"),
+    (ONE, approved(SIGNED, authors=("bob-b",)), FAILED, "promotes it, and cannot approve it"),
+    (ONE, approved(replace(SIGNED, fault="not signed")), FAILED, "not signed"),
+    (ONE, approved(replace(SIGNED, plan="0" * 64)), FAILED, "for another plan"),
+    (ONE, approved(replace(SIGNED, repository="")), FAILED, "for another repository"),
+    (ONE, approved(replace(SIGNED, registry="sqlite:///other")), FAILED, "for another registry"),
+    (ONE, approved(replace(SIGNED, policies="3" * 64)), FAILED, "for other rules"),
+    (ONE, approved(replace(SIGNED, before=OTHER)), FAILED, "for another version in service"),
+    (ONE, approved(replace(SIGNED, after=OTHER)), FAILED, "for other bytes"),
+    (ONE, approved(replace(SIGNED, evidence=("0" * 64,))), FAILED, "for other evidence"),
+    (ONE, approved(replace(SIGNED, expires=NOW - timedelta(seconds=1))), FAILED, "expired"),
+    (ONE, approved(SIGNED, used="b" * 40), FAILED, "used already"),
+    (ONE, approved(SIGNED, authors=OUT_OF_REACH), ERRORED, "the author is unknown"),
+    (ONE, facts(approvals=OUT_OF_REACH), ERRORED, "does not answer"),
+    (ONE, replace(approved(SIGNED), artifact=OUT_OF_REACH), ERRORED, "digest unknown"),
+]
 POLICY: Rows = [({"rules": 3}, facts(), PASSED, "3 rules"), ({"rules": 0}, facts(), ERRORED, "no enforced rule")]
 
 TABLE = [
@@ -370,6 +419,7 @@ TABLE = [
         hold=HOLD,
         quarantine=QUARANTINE,
         freeze=FREEZE,
+        approval=APPROVAL,
         signature=SIGNATURE,
         policy=POLICY,
     ).items()
@@ -486,6 +536,10 @@ def test_the_soak_says_when_it_ends():
         ("formats", {"allow": []}),
         ("formats", {"loaders": ["mlflow.pyfunc.model"]}),
         ("lineage", {"commit": True}),
+        ("approval", {}),
+        ("approval", {"signers": []}),
+        ("approval", {"signers": ["bob", "bob"], "count": 2}),
+        ("approval", {"signers": ["bob"], "count": 0}),
         ("freeze", {"windows": [{"days": ["fri"]}]}),
         ("freeze", {"timezone": "Europe/Berlyn", "windows": [{"days": ["fri"]}]}),
         ("freeze", shut()),
@@ -507,14 +561,20 @@ def test_wrong_parameters_are_refused(name, wrong):
         GATES[name].parameters.model_validate(wrong)
 
 
+UNREAD = ("model", "version", "run", "artifact", "format", "lineage", "holds", "barred", "signature", "approvals")
+
+
 def test_every_gate_fails_closed_without_facts():
     nothing = facts(
-        **dict.fromkeys(("model", "version", "run", "artifact", "format", "lineage", "holds", "barred", "signature"), OUT_OF_REACH),
+        **dict.fromkeys(
+            ("model", "version", "run", "artifact", "format", "lineage", "holds", "barred", "signature", "approvals"), OUT_OF_REACH
+        ),
         applied=None,
         evidence={},
         stages_before=(),
     )
     asked = {
+        "approval": ONE,
         "bound": F1,
         "compare": {"metric": "f1", "margin": 0.01, "first": "pass"},
         "freeze": shut({"days": ["fri"]}),
