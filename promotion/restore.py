@@ -18,11 +18,12 @@ from promotion.errors import Conflict, InvalidFiles, UsageError
 from promotion.journal import EntryKind, Hold, RecordedChange, check_free, open_intent
 from promotion.plan import plan
 from promotion.reconcile import Options, Outcome, apply, newest
+from promotion.releasing import check_release
 from promotion.repository import at, working_files
 from promotion.survey import Survey, Workspace, judge, survey
 
 if TYPE_CHECKING:
-    from promotion.domain import Declared
+    from promotion.domain import Declared, Desired
     from promotion.git import Commit
     from promotion.journal import Journal
 
@@ -90,8 +91,21 @@ def rollback(
     return replace(restored, commit=commit_pushed, branch=branch)
 
 
-def change_hold(journal: Journal, by: str, now: datetime, action: str, version: str | None, environment: str, reason: str | None) -> str:
-    """Add or release a hold by an entry of its own; returns the entry's commit. Raises UsageError for what cannot be done."""
+def change_hold(
+    journal: Journal,
+    by: str,
+    now: datetime,
+    action: str,
+    version: str | None,
+    environment: str,
+    reason: str | None,
+    *,
+    declared: Desired | None = None,
+) -> str:
+    """Add or release a hold by an entry of its own; returns the entry's commit. ``declared`` is what main declares.
+
+    Raises UsageError for what cannot be done, and as ``check_release``.
+    """
     if not version or not reason:
         raise UsageError(
             f"hold {action} needs NAME/VERSION@sha256:DIGEST and --reason", hint="promotion hold list shows the holds in force"
@@ -110,6 +124,8 @@ def change_hold(journal: Journal, by: str, now: datetime, action: str, version: 
     same = [one for one in state.holds() if (one.model, one.environment, one.digest) == (ref.name, environment, ref.digest)]
     if action == "release" and not same:
         raise UsageError(f"{version} is not on hold in {environment}", hint="promotion hold list shows the holds in force")
+    if action == "release":
+        check_release(journal, state, same[0], by, declared)
     bound = Bound(ref.version, ref.digest)
     others = tuple(one for one in state.holds() if one.model == ref.name and one not in same)
     kept = (*others, Hold(ref.name, environment, ref.version, ref.digest, reason, now, by)) if action == "add" else others
@@ -150,6 +166,7 @@ def _push(workspace: Workspace, remote: str, commit: str, *, expected: str, main
         commit, expected = git.rebase(onto=tip), tip
     aside = git.push(remote, commit, f"refs/heads/{own}", expected=None)
     if aside.accepted:
+        git.back_to(expected)  # the next rollback starts at main again, and does not carry this commit
         return commit, own
     raise Conflict(
         f"the registry is back, but {remote} does not take commit {commit[:12]}: {reason}",

@@ -105,7 +105,11 @@ def rollback(
 @click.option("--environment", default="production", show_default=True)
 @click.option("--reason", help="Why; required to add or release.")
 def hold(options: Shared, action: str, version: str | None, environment: str, reason: str | None) -> int:
-    """List, add or release holds. A held version is refused in its environment until the hold is released."""
+    """List, add or release holds. A held version is refused in its environment until the hold is released.
+
+    It is released once main no longer declares the version, by another person than the author of the commit that promoted it.
+    """
+    from promotion.repository import desired_at
     from promotion.restore import change_hold
 
     repository = build.git(options)
@@ -113,6 +117,8 @@ def hold(options: Shared, action: str, version: str | None, environment: str, re
     if action == "list":
         show(options, "holds", journal.read().holds())
         return Exit.DONE
-    entry = change_hold(journal, build.by(repository), build.now(), action, version, environment, reason)
+    tip = repository.resolve("HEAD") if journal.remote is None else repository.fetch_tip(journal.remote, options.branch or "main")
+    declared = None if tip is None else desired_at(repository, tip, build.layout(options))
+    entry = change_hold(journal, build.by(repository), build.now(), action, version, environment, reason, declared=declared)
     show(options, "nothing", f"{'held' if action == 'add' else 'released'} {version} in {environment} (journal {entry[:12]})")
     return Exit.DONE

@@ -3,17 +3,23 @@
 A rollback puts a hold on what it took out of service; it blocks every later commit and every healing that would bring that
 digest back, until a person releases it.
 
-Passes: the journal has no hold on this digest here.
-Fails: it has one; the verdict says why.
+Two promotions that were taken back one after the other stop the line: while two versions of a model are on hold in an environment, no
+further one is promoted there, until a person has looked and released one. Rollbacks and healings go on.
+
+Passes: the journal has no hold on this digest here, and for a promotion no two holds on others.
+Fails: it has one, or two on others; the verdict says why.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from promotion.domain import Status
+from promotion.domain import ChangeKind, Status
 from promotion.gates import interface
 from promotion.gates.interface import Facts, Ruling, Unknown
+
+STOPS = 2
+"""Versions on hold in one environment that stop further promotions there."""
 
 
 class Parameters(interface.Parameters):
@@ -41,9 +47,16 @@ class Hold:
                 Status.ERRORED, expected, f"there are holds here and the digest is unknown: {facts.artifact.reason}", facts.artifact.hint
             )
         reason = facts.holds.get(facts.artifact.digest)
+        change = facts.change
+        if reason is None and change.kind is ChangeKind.PROMOTE and len(facts.holds) >= STOPS:
+            return Ruling(
+                Status.FAILED,
+                "the line is not stopped",
+                f"{len(facts.holds)} versions are on hold here: the promotions before this one failed",
+                f"find out why, then release one: promotion hold list shows those on {change.model} {change.environment}",
+            )
         if reason is None:
             return Ruling(Status.PASSED, expected, "no hold on this digest")
-        change = facts.change
         return Ruling(
             Status.FAILED,
             expected,

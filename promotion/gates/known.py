@@ -312,6 +312,7 @@ def _hold(_: Parameters, facts: Facts) -> Known:
         replace(facts, holds={OTHER: "another one"}),
         (
             Bad("a digest on hold", replace(facts, holds={DIGEST: "rolled back"})),
+            Bad("a promotion after two that were taken back", replace(facts, holds={OTHER: "it failed", "f" * 64: "it failed too"})),
             Bad("holds that cannot be read", replace(facts, holds=UNKNOWN), Status.ERRORED),
             Bad("a digest that is unknown beside holds", replace(facts, holds={OTHER: "another one"}, artifact=UNKNOWN), Status.ERRORED),
         ),

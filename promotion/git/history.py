@@ -112,6 +112,10 @@ class History(Objects):
             )
         return self.resolve("HEAD")
 
+    def back_to(self, commit: str) -> None:
+        """Move HEAD, and its branch, to a commit; changes that are not committed stay. Raises UsageError where they are in the way."""
+        self.run("reset", "--quiet", "--keep", checked(commit))
+
     def has_commits(self) -> bool:
         """Whether HEAD is a commit: False in a repository that was just made."""
         return self.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}", good=(0, 1, 128)).code == 0

@@ -290,6 +290,8 @@ HOLD: Rows = [
     ({}, facts(), PASSED, "no holds"),
     ({}, facts(holds={OTHER: "F1 fell"}), PASSED, "no hold on this"),
     ({}, facts(holds={DIGEST: "F1 fell"}), FAILED, "F1 fell"),
+    ({}, facts(holds={OTHER: "F1 fell", "f" * 64: "again"}), FAILED, "2 versions are on hold here"),
+    ({}, facts(holds={OTHER: "F1 fell", "f" * 64: "again"}, change=change(kind=ChangeKind.ROLLBACK)), PASSED, "no hold on this"),
     ({}, facts(holds={OTHER: "F1 fell"}, artifact=OUT_OF_REACH), ERRORED, "does not answer"),
     ({}, facts(holds=OUT_OF_REACH), ERRORED, "does not answer"),
 ]

@@ -183,6 +183,7 @@ def test_where_main_takes_no_push_the_revert_waits_on_a_branch(promoted: Scene) 
     assert one.restored.outcome.entry is not None
     assert one.restored.branch == f"rollback-{one.restored.outcome.entry[:12]}"
     assert (heads(promoted)["main"], heads(promoted)[one.restored.branch]) == (main, one.restored.commit)
+    assert promoted.git("rev-parse", "HEAD") == main, "another rollback can begin at main again"
 
 
 def test_without_a_predecessor_it_stays_on_hold(served: Served) -> None:

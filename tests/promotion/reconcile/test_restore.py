@@ -12,7 +12,8 @@ from promotion.domain import ChangeKind
 from promotion.drift import find, heal
 from promotion.errors import Exit, UsageError
 from promotion.reconcile import Options
-from promotion.repository import working
+from promotion.releasing import same_person
+from promotion.repository import Layout, desired_at, working
 from promotion.restore import change_hold, rollback
 from promotion.survey import judge, survey
 from tests.scene import NAMING, Scene
@@ -54,12 +55,39 @@ def test_what_is_on_hold_is_refused_until_it_is_released(served: Served) -> None
     repository = build.git(Shared(directory=scene.folder))
     journal = build.journal(repository, Shared(directory=scene.folder))
     held = f"{scene.name}/2@sha256:{result.hold.digest}"
-    change_hold(journal, "Ben", build.now(), "release", held, "production", "it was the data")
+    author = scene.git("log", "-1", "--format=%an <%ae>")
+
+    def release(by: str) -> None:
+        declared = desired_at(repository, "HEAD", Layout())
+        change_hold(journal, by, build.now(), "release", held, "production", "it was the data", declared=declared)
+
+    with pytest.raises(UsageError, match="main still declares"):
+        release("Ben")
+    scene.declare(production=1)
+    with pytest.raises(UsageError, match="another person releases the hold"):
+        release(author)
+    release("Ben")
+    scene.declare(production=2)
     assert scene.reconcile().exit_code is Exit.DONE
     assert scene.shown()["stages"][2] == "Production"
     assert journal.verify() == ()
     with pytest.raises(UsageError, match="is not on hold"):
-        change_hold(journal, "Ben", build.now(), "release", held, "production", "again")
+        release("Ben")
+
+
+@pytest.mark.parametrize(
+    ("author", "by", "same"),
+    [
+        ("Ada <ada@example.org>", "Ada <ada@example.org>", True),
+        ("Ada <ada@example.org>", "A. Lovelace <ADA@example.org>", True),
+        ("Ada <12+ada@users.noreply.github.com>", "ada (CI)", True),
+        ("ada <ada@example.org>", "ada (CI)", True),
+        ("Ada <12+ada@users.noreply.github.com>", "ben (CI)", False),
+        ("Ada <ada@example.org>", "Ben <ben@example.org>", False),
+    ],
+)
+def test_who_promoted_and_who_releases_are_told_apart(author: str, by: str, same: bool) -> None:
+    assert same_person(author, by) is same
 
 
 def test_rollback_without_a_predecessor_says_so_and_changes_nothing(served: Served) -> None:
