@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from tests.acceptance.serving import serving
 from tests.acceptance.stage import Stage
 
 MODEL = "moe-cybersecurity-cicids"
@@ -51,10 +52,14 @@ def tell(stage: Stage) -> None:
     staging(stage)
     production(stage)
     skip_refused(stage)
-    replace(stage)
-    bad_refused(stage)
-    drift(stage)
-    revert(stage)
+    with serving(stage, MODEL) as ask:
+        ask(1)
+        replace(stage)
+        ask(2)
+        bad_refused(stage)
+        drift(stage)
+        revert(stage)
+        ask(1)
     audit(stage)
     predict(stage)
 
