@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from promotion.domain import Barred, Place, Waiver
 
 
+EVERY = "*"
+"""In place of an environment's name: rules for every environment, beside its own."""
+
+
 def matches(name: str, patterns: tuple[str, ...]) -> bool:
     """Whether a model's name matches one of the shell patterns (``*``, ``?``, ``[…]``; case counts)."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
@@ -50,7 +54,7 @@ class Evaluation:
 class Rule:
     """One line of a policy: a gate with its parameters, for one environment and the models that match.
 
-    ``enforce`` False: its verdicts are shown and never block.
+    ``environment`` may be ``EVERY``. ``enforce`` False: its verdicts are shown and never block.
     """
 
     gate: str
@@ -75,7 +79,7 @@ class Policies:
 
     def rules_for(self, environment: str, model: str) -> tuple[Rule, ...]:
         """The rules that judge this model on its way into this environment, in the order of the files."""
-        return tuple(r for r in self.rules if r.environment == environment and matches(model, r.models))
+        return tuple(r for r in self.rules if r.environment in {environment, EVERY} and matches(model, r.models))
 
     def evaluations_for(self, model: str) -> tuple[Evaluation, ...]:
         """The evaluations that measure this model."""

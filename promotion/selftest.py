@@ -14,7 +14,7 @@ from promotion.decide import decide
 from promotion.domain import Plan, Status
 from promotion.gates import BUILT_IN, GATES, naming
 from promotion.gates.known import KNOWN, Bad, Known, sound
-from promotion.policies import Policies, Rule, matches
+from promotion.policies import EVERY, Policies, Rule, matches
 
 if TYPE_CHECKING:
     from promotion.domain import Place
@@ -46,7 +46,7 @@ def selftest(policies: Policies, environments: Sequence[str], models: Iterable[s
     names = tuple(models)
     tried = []
     for position, environment in enumerate(environments):
-        rules = [rule for rule in policies.rules if rule.environment == environment]
+        rules = [rule for rule in policies.rules if rule.environment in {environment, EVERY}]
         before = tuple(environments[:position])
         tried += [_try(rule.gate, rule, environment, before, _name(rule, names)) for rule in rules]
         builtin = sorted({*BUILT_IN, *(name for name, one in GATES.items() if one.mandatory)} - {rule.gate for rule in rules})

@@ -10,7 +10,7 @@ from promotion.config.document import Document, Scalar, Source
 from promotion.config.wording import nearest
 from promotion.domain import Desired
 from promotion.errors import InvalidFiles
-from promotion.policies import Policies, matches
+from promotion.policies import EVERY, Policies, matches
 
 if TYPE_CHECKING:
     from promotion.config import rules as ruling
@@ -69,10 +69,12 @@ def _check_references(found: ruling.Read) -> None:
 def _check_environments(declared: declaring.Declarations, found: ruling.Read) -> None:
     """Rules are for environments that exist, and each environment has rules."""
     names = [environment.name for environment in declared.desired.environments]
-    for document, scalar in (*found.environments, *found.excused):
+    ruled = [(document, scalar) for document, scalar in found.environments if scalar.text != EVERY]
+    for document, scalar in (*ruled, *found.excused):
         if isinstance(scalar.value, str) and scalar.text not in names:
             document.report(scalar, f"there is no environment {scalar.text!r}", "unknown-environment", nearest(scalar.text, names))
     judged = {scalar.text for _, scalar in found.environments}
+    judged |= set(names) if EVERY in judged else set()
     for name in names:
         found_at = None if name in judged else _needs_rules(declared, name)
         if found_at is not None:

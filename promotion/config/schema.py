@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic.fields import FieldInfo
 
+from promotion.policies import EVERY
+
 NEWEST = 2**31 - 1
 """The largest version number that a registry's column holds."""
 
@@ -48,6 +50,10 @@ def _environment_name(name: str) -> str:
     if not _ENVIRONMENT.fullmatch(name):
         raise ValueError(f"the environment's name {name!r} must be lower-case letters, digits, - and _, beginning with a letter")
     return name
+
+
+def _ruled(name: str) -> str:
+    return name if name == EVERY else _environment_name(name)
 
 
 def _model_name(name: str) -> str:
@@ -234,10 +240,10 @@ class RuleEntry(_Strict):
 
 
 class PolicyFile(_Strict):
-    """policies/ENVIRONMENT.yaml: the rules for entering one environment."""
+    """policies/ENVIRONMENT.yaml: the rules for entering one environment; or, for ``"*"``, every environment beside its own rules."""
 
     version: Literal[1]
-    environment: EnvironmentName
+    environment: Annotated[str, AfterValidator(_ruled), Field(json_schema_extra={"pattern": rf"^(?:\*|{_ENVIRONMENT.pattern})$"})]
     rules: Annotated[tuple[RuleEntry, ...], Field(strict=False, min_length=1)]
 
 

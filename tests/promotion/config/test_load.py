@@ -189,3 +189,25 @@ def test_the_projects_own_files() -> None:
     assert set(gates["staging"]) >= {"naming", "metadata", "lineage", "formats", "bound"}
     assert set(gates["production"]) >= {*gates["staging"], "staging_first"}
     assert [one.evaluator for one in found.evaluations_for("moe-cybersecurity-cicids")] == ["train.evaluation:evaluate"]
+
+
+def test_rules_for_every_environment_stand_beside_each_ones_own() -> None:
+    defaults = text("policies/defaults.yaml", 'version: 1\nenvironment: "*"\nrules:\n  - gate: lineage\n    models: ["a-*"]\n')
+    _, policies = load([declare({"a-a": {"staging": 4}, "b-b": {"staging": 4}})], [*BOTH, defaults])
+    found = {model: [rule.gate for rule in policies.rules_for("production", model)] for model in ("a-a", "b-b")}
+    assert found == {"a-a": ["lineage", "naming"], "b-b": ["naming"]}
+    assert [rule.place.file for rule in policies.rules_for("staging", "a-a")] == ["policies/defaults.yaml", "policies/staging.yaml"]
+
+
+def test_rules_for_every_environment_are_rules_for_each() -> None:
+    defaults = text("policies/defaults.yaml", 'version: 1\nenvironment: "*"\nrules:\n  - gate: lineage\n')
+    assert load([declare({"a-a": {"staging": 4}})], [defaults])[1].rules_for("staging", "a-a")
+
+
+def test_no_rule_compares_with_an_environment_that_there_is_not() -> None:
+    signature = rules("production", "  - gate: signature", '    against: "*"', "  - gate: signature", "    against: productoin")
+    problems = told([declare({"a-a": {"staging": 4}})], [rules("staging"), signature])
+    assert [problem.split(": ", 1)[1] for problem in problems] == [
+        "there is no environment '*' [unknown-environment] known: staging, production",
+        "there is no environment 'productoin' [unknown-environment] did you mean 'production'?",
+    ]
