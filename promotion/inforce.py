@@ -13,7 +13,7 @@ from promotion.gates import GATES
 from promotion.gates.known import sound
 
 if TYPE_CHECKING:
-    from promotion.domain import Desired, Place
+    from promotion.domain import Barred, Desired, Place, Waiver
     from promotion.policies import Evaluation, Policies
 
 
@@ -36,6 +36,10 @@ class InForce:
     declared: bool
     asked: tuple[Asked, ...]
     evaluations: tuple[Evaluation, ...]
+    waivers: tuple[Waiver, ...] = ()
+    """Exceptions for any of its versions there, expired ones as well."""
+    barred: tuple[Barred, ...] = ()
+    """Its versions that are in quarantine."""
 
 
 def in_force(policies: Policies, desired: Desired, model: str, environment: str) -> InForce:
@@ -49,4 +53,6 @@ def in_force(policies: Policies, desired: Desired, model: str, environment: str)
     (judged,) = decide(Plan("", (facts.change,), (), (), ""), policies, None, {(model, environment): facts}).judged
     observed = {rule.place for rule in policies.rules_for(environment, model) if not rule.enforce and not GATES[rule.gate].mandatory}
     asked = tuple(Asked(one.gate, one.expected, one.place not in observed, one.place) for one in judged.verdicts)
-    return InForce(model, environment, model in desired.models, asked, policies.evaluations_for(model))
+    waivers = tuple(one for one in policies.waivers if (one.model, one.environment) == (model, environment))
+    barred = tuple(one for one in policies.barred if one.model == model)
+    return InForce(model, environment, model in desired.models, asked, policies.evaluations_for(model), waivers, barred)

@@ -236,7 +236,9 @@ def in_force(found: InForce) -> str:
         for one in found.asked
     ]
     values = {"model": found.model, "environment": found.environment, "declared": found.declared}
-    return document("promotion/rules/v1", {**values, "rules": asked, "evaluations": evaluations})
+    return document(
+        "promotion/rules/v1", {**values, "rules": asked, "evaluations": evaluations, "waivers": found.waivers, "quarantine": found.barred}
+    )
 
 
 def selftest(tried: Sequence[Tried]) -> str:

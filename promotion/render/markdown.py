@@ -83,7 +83,7 @@ def in_force(found: InForce) -> str:
     rows = [f"| {escape(one.gate)} | {rules.mode(one)} | {escape(rules.origin(one))} | {escape(one.asks)} |" for one in found.asked]
     measured = [f"- measured by {escape(one.name)} ({escape(one.place)}): {escape(one.evaluator)}" for one in found.evaluations]
     head = f"### What judges {escape(found.model)} on its way into {escape(found.environment)}"
-    note = [] if found.declared else ["- no file declares it"]
+    note = [f"- {escape(line)}" for line in rules.exceptions(found)] + ([] if found.declared else ["- no file declares it"])
     return "\n".join([head, "", "| gate | mode | from | asks for |", "|---|---|---|---|", *rows, "", *measured, *note])
 
 

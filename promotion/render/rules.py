@@ -20,8 +20,23 @@ def in_force(found: InForce) -> str:
     for one in found.evaluations:
         lines += ["", f"measured by {one.name} ({one.place}): {one.evaluator} on {one.dataset.path}, sha256:{one.dataset.sha256[:12]}"]
     lines += [] if found.evaluations else ["", "no evaluation measures it"]
+    lines += ["", *exceptions(found)] if exceptions(found) else []
     lines += [] if found.declared else ["", f"no file declares {found.model}: this is what would judge it"]
     return "\n".join(lines)
+
+
+def exceptions(found: InForce) -> list[str]:
+    """What is waived and what is barred, a line each."""
+    waived = [
+        f"{one.gate} is waived for version {one.version} until {one.expires} by {one.owner} ({one.place}): {one.reason}"
+        for one in found.waivers
+    ]
+    barred = [
+        f"{'these bytes' if one.version is None else f'version {one.version}'}"
+        f"{f', sha256:{one.digest[:12]},' if one.digest else ''} in quarantine by {one.by} ({one.place}): {one.reason}"
+        for one in found.barred
+    ]
+    return [*waived, *barred]
 
 
 def mode(one: Asked) -> str:

@@ -197,6 +197,25 @@ def test_the_command_tells_what_judges_and_where_it_comes_from(scene, capsys):
     assert "| naming | enforce | policies/staging.yaml:4:5 |" in capsys.readouterr().out
 
 
+def test_exceptions_are_shown_with_what_judges(scene, capsys):
+    (scene.folder / "policies" / "waivers.yaml").write_text(
+        "version: 1\nwaivers:\n"
+        "  - {gate: naming, model: moe-flows, version: 3, environment: staging, owner: ada, reason: A pilot., expires: 2030-01-31}\n"
+    )
+    (scene.folder / "policies" / "quarantine.yaml").write_text(
+        "version: 1\nquarantine:\n  - {model: moe-flows, version: 2, reason: It leaks., by: ben}\n"
+    )
+    assert ask(scene, "gates", "show", "moe-flows", "staging") == 0
+    told = capsys.readouterr().out
+    assert "naming is waived for version 3 until 2030-01-31 by ada (policies/waivers.yaml:3:5): A pilot." in told
+    assert "version 2 in quarantine by ben (policies/quarantine.yaml:3:5): It leaks." in told
+    assert ask(scene, "gates", "show", "moe-flows", "production", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["waivers"], [one["version"] for one in found["quarantine"]]) == ([], [2])
+    assert ask(scene, "gates", "show", "moe-flows", "staging", "--format", "markdown") == 0
+    assert "- naming is waived for version 3" in capsys.readouterr().out
+
+
 def test_a_name_that_is_not_declared_or_no_environment_is_told(scene, capsys):
     assert ask(scene, "gates", "show", "another-model", "staging") == 0
     assert "no file declares another-model" in capsys.readouterr().out
