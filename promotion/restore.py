@@ -91,6 +91,21 @@ def rollback(
     return replace(restored, commit=commit_pushed, branch=branch)
 
 
+def still_applied(journal: Journal, binding: Declared) -> Bound:
+    """What is applied where ``binding`` declares its version; raises Conflict when that is not this version (any more)."""
+    memory = journal.read().applied(binding.model)
+    last = memory.bindings.get(binding.environment) if memory else None
+    bound = last.bound if last else None
+    if bound is None or bound.version != binding.version:
+        now = f"version {bound.version}" if bound else "nothing"
+        wanted = f"version {binding.version}" if binding.version else "the explicit none"
+        raise Conflict(
+            f"{binding.environment} of {binding.model!r} has {now}, not {wanted}, which that commit declared",
+            hint=f"promotion history {binding.model} shows what was applied when; without --commit it goes back from what is applied now",
+        )
+    return bound
+
+
 def change_hold(
     journal: Journal,
     by: str,

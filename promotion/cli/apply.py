@@ -60,7 +60,9 @@ def reconcile(options: Shared, agreed: Path | None, timeout: float, **chosen: An
 @click.command(cls=Command)
 @shared
 @click.argument("name", required=False)
-@click.argument("environment", default="production")
+@click.argument("environment", required=False)
+@click.option("--commit", metavar="REF", help="Roll back what this commit promoted: NAME and ENVIRONMENT choose where it promoted several.")
+@click.option("--over-later", is_flag=True, help="With --commit, also where a later commit declares something else there.")
 @click.option(
     "--failed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Instead, all that failed in this file of verify --out."
 )
@@ -70,13 +72,14 @@ def reconcile(options: Shared, agreed: Path | None, timeout: float, **chosen: An
 def rollback(
     options: Shared,
     name: str | None,
-    environment: str,
+    environment: str | None,
+    commit: str | None,
     failed: Path | None,
     reason: str,
     push: bool,  # noqa: FBT001 - click's values
-    break_lease: bool,  # noqa: FBT001
+    **chosen: bool,
 ) -> int:
-    """Bring back the version that was in ENVIRONMENT before: the registry first, then a hold, then the commit.
+    """Bring back the version that was in ENVIRONMENT (production) before: the registry first, then a hold, then the commit.
 
     The hold keeps the version that was rolled back from being applied again until a person releases it (promotion hold release). With
     --failed, a version that has no predecessor stays in service, on hold (exit 4).
@@ -85,15 +88,24 @@ def rollback(
     from promotion.reconcile import Options
     from promotion.restore import rollback as run
 
-    if (name is None) == (failed is None):
-        raise UsageError("what is to be rolled back?", hint="name the model, or give --failed FILE, which promotion verify --out wrote")
+    if (name is None and commit is None) == (failed is None):
+        hint = "name the model, or give --commit REF, or --failed FILE, which promotion verify --out wrote"
+        raise UsageError("what is to be rolled back?", hint=hint)
     workspace = build.workspace(options)
-    settings = Options(remote=workspace.journal.remote, branch=options.branch or "main", break_lease=break_lease)
+    settings = Options(remote=workspace.journal.remote, branch=options.branch or "main", break_lease=chosen["break_lease"])
     if failed is not None:
         found = answer(workspace, settings, read(failed), push=push)
         show(options, "answered", found)
         return max((one.exit_code for one in found), default=Exit.DONE)
-    result = run(workspace, settings, name or "", environment, reason=reason, push=push)
+    only = None
+    if commit is not None:
+        from promotion.promoted import one_of
+        from promotion.restore import still_applied
+
+        binding = one_of(workspace.git, workspace.layout, commit, name=name, environment=environment, over_later=chosen["over_later"])
+        name, environment, only = binding.model, binding.environment, still_applied(workspace.journal, binding)
+        reason = f"{reason} It was promoted by commit {workspace.git.resolve(commit)[:12]}."
+    result = run(workspace, settings, name or "", environment or "production", reason=reason, push=push, only=only)
     show(options, "rollback", result)
     return result.outcome.exit_code
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from promotion.cli import build
+from promotion.cli import build, root
+from promotion.cli.ending import run
 from promotion.cli.options import Shared
 from promotion.domain import ChangeKind
 from promotion.drift import find, heal
@@ -88,6 +89,23 @@ def test_what_is_on_hold_is_refused_until_it_is_released(served: Served) -> None
 )
 def test_who_promoted_and_who_releases_are_told_apart(author: str, by: str, same: bool) -> None:
     assert same_person(author, by) is same
+
+
+def test_rollback_of_a_commit_asks_that_what_it_promoted_is_what_is_applied(served: Served) -> None:
+    scene = served(2)
+    promoted_twice(scene)
+    first, second = (scene.git("rev-parse", ref) for ref in ("HEAD~1", "HEAD"))
+    assert main_of(scene, "rollback", "--commit", first, "--over-later") == Exit.CONFLICT, "version 2 is applied by now"
+    assert scene.shown()["stages"][2] == "Production"
+    assert main_of(scene, "rollback", "--commit", second) == Exit.DONE
+    assert scene.shown()["stages"] == {1: "Production", 2: "Archived"}
+    assert f"It was promoted by commit {second[:12]}." in scene.git("log", "-1", "--format=%B")
+    assert main_of(scene, "rollback", "--commit", "HEAD") == Exit.USAGE, "the revert of a revert needs a person"
+    assert scene.shown()["stages"] == {1: "Production", 2: "Archived"}
+
+
+def main_of(scene: Scene, *arguments: str) -> int:
+    return run(root, ["-C", str(scene.folder), "--tracking-uri", scene.url, *arguments])
 
 
 def test_rollback_without_a_predecessor_says_so_and_changes_nothing(served: Served) -> None:
