@@ -188,7 +188,7 @@ def test_the_projects_own_files() -> None:
     }
     assert set(gates["staging"]) >= {"naming", "metadata", "lineage", "formats", "bound"}
     assert set(gates["production"]) >= {*gates["staging"], "staging_first"}
-    assert [one.evaluator for one in found.evaluations_for("moe-cybersecurity-cicids")] == ["train.evaluation:evaluate"]
+    assert [one.evaluator for one in found.evaluations_for("moe-cybersecurity-cicids")] == ["train.evaluation:outcomes"]
 
 
 def test_rules_for_every_environment_stand_beside_each_ones_own() -> None:
