@@ -12,7 +12,8 @@ or ``first: fail``; else it is an error. The same bytes as the reference are not
 
 How often it is wrong, measured (``make coverage``): 2,000 datasets of 1,000 independent rows, F1 near 0.92, a margin of 0.02, 95 %. A
 version that is truly behind by the margin passed in 2.1 % and failed in 2.4 %; one that is truly equal passed in 24.8 %, failed in 0.1 %
-and was INCONCLUSIVE in the rest: so few rows do not tell 0.02 apart. One behind by twice the margin passed in 0.1 %.
+and was INCONCLUSIVE in the rest: so few rows do not tell 0.02 apart. One behind by twice the margin passed in 0.1 %. On 400 bursts
+of 1 to 10 rows with their group declared: 2.6 % and 2.7 % at the margin, 12.5 % and 0.4 % when equal, 0.4 % passed at twice the margin.
 
 Sample (policies/production.yaml):
     rules:
