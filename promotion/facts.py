@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from promotion import evaluate, formats, signatures
 from promotion.domain import Change, ChangeKind, ModelVersionRef
-from promotion.errors import PromotionError
+from promotion.errors import PromotionError, Unavailable
 from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
 from promotion.figures import derived
 from promotion.gates.interface import Approvals, Facts, Format, Lineage, Measured, Reference, Signature, Unknown
@@ -88,6 +89,8 @@ class Collector:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     """Tells when measuring starts and ends."""
     root_applied: Path | None = None
+    in_history_of: Callable[[str, str], bool] = lambda where, _: _elsewhere(where)
+    """Whether the repository at an address has a commit in the history of its main branch; may raise."""
     approvals: Callable[[Change], Approvals | Unknown] | None = None
     """Tells who approved a change, and may raise."""
     established: bool = False
@@ -154,7 +157,8 @@ class Collector:
             run=Unknown("the run that made this version does not exist") if run is None else run,
             artifact=known.artifact,
             format=known.format,
-            lineage=version if isinstance(version, Unknown) else self._lineage(version, run),
+            lineage=version if isinstance(version, Unknown) else self._lineage(version, run, self.in_history),
+            lineages={} if isinstance(version, Unknown) else self._lineages(change, version, run),
             applied=self.applied.get(change.model),
             evidence=evidence[0],
             evidence_applied=evidence[-1],
@@ -237,10 +241,18 @@ class Collector:
             self._runs[run_id] = _try(lambda: self.registry.run(run_id))
         return self._runs[run_id]
 
-    def _lineage(self, version: ObservedVersion, run: Run | Unknown | None) -> Lineage | Unknown:
+    def _lineage(
+        self, version: ObservedVersion, run: Run | Unknown | None, known: Callable[[str], bool], where: str = "this repository"
+    ) -> Lineage | Unknown:
         if isinstance(run, Unknown) and version.identity.run_id:
             return run
-        return _try(lambda: trace(version, None if isinstance(run, Unknown) else run, self.in_history))
+        return _try(lambda: trace(version, None if isinstance(run, Unknown) else run, known, where))
+
+    def _lineages(self, change: Change, version: ObservedVersion, run: Run | Unknown | None) -> Mapping[str, Lineage | Unknown]:
+        """The chain with its commit in each other repository that a rule names."""
+        rules = [rule for one in self.policies for rule in one.rules_for(change.environment, change.model) if rule.gate == "lineage"]
+        named = {where for rule in rules if (where := getattr(rule.parameters, "repository", None)) is not None}
+        return {where: self._lineage(version, run, partial(self.in_history_of, where), where) for where in sorted(named)}
 
     def _evidence(self, change: Change, known: _Bytes, position: int) -> Mapping[str, Measured | Unknown]:
         """Evidence by evaluation under one set of policies: found, or measured now."""
@@ -342,6 +354,12 @@ class Collector:
         sample = None if evidence.resampled is None else Sampled(evidence.resampled, evidence.counts)
         hardware = " ".join(f"{name} {value}" for name, value in sorted(evidence.hardware.items()))
         return Measured(evidence.digest, derived(evidence.counts), evidence.counts.rows, evidence.finished, hardware, sample)
+
+
+def _elsewhere(where: str) -> bool:
+    """Nobody looks at other repositories here."""
+    msg = f"{where} was not looked at"
+    raise Unavailable(msg, hint="the gate looks there when a change is judged")
 
 
 def _try(ask: Callable[[], T]) -> T | Unknown:

@@ -18,7 +18,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _UNFINISHED = frozenset({"FAILED", "KILLED"})
 
 
-def trace(version: ObservedVersion, run: Run | None, known: Callable[[str], bool]) -> Lineage:
+def trace(version: ObservedVersion, run: Run | None, known: Callable[[str], bool], where: str = "this repository") -> Lineage:
     """Follow the tags of a version; ``run`` None: it does not exist. ``known`` tells whether a commit is in the history, and may raise."""
     tags, run_id = version.tags, version.identity.run_id
     breaks = [f"the version has no tag {name}" for name in (*LINKS, "run_id") if not tags.get(name)]
@@ -33,7 +33,7 @@ def trace(version: ObservedVersion, run: Run | None, known: Callable[[str], bool
     commit = tags.get("git_commit")
     # Only a full hash: a branch or an option in its place would be read as such by git.
     if commit and not (_COMMIT.fullmatch(commit) and known(commit)):
-        breaks.append(f"the commit {commit[:64]} is not in this repository's history")
+        breaks.append(f"the commit {commit[:64]} is not in {where}'s history")
     return Lineage(tags.get("data_version"), tags.get("data_digest"), commit, run_id, tuple(breaks))
 
 

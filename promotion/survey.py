@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -160,6 +161,7 @@ def judge(
 
 def collector_of(workspace: Workspace, found: Survey, commit: str, policies: tuple[Policies, ...]) -> collecting.Collector:
     """What collects the facts of one survey; it measures nothing and looks for evidence in the journal and the folder."""
+    heads = cache(partial(_head_of, workspace.git))
     return collecting.Collector(
         registry=workspace.registry,
         root=workspace.git.root,
@@ -171,6 +173,7 @@ def collector_of(workspace: Workspace, found: Survey, commit: str, policies: tup
         sources=(found.state,),
         folder=workspace.evidence,
         in_history=cache(lambda sha: in_history(workspace.git, sha, commit)),
+        in_history_of=cache(lambda where, sha: in_history(workspace.git, sha, heads(where))),
         now=workspace.now(),
         by=workspace.by,
         measure=False,
@@ -273,6 +276,13 @@ def in_history(git: Git, sha: str, commit: str) -> bool:
     if git.is_shallow():
         raise UsageError("a shallow clone cannot tell what is in its history", hint="git fetch --unshallow")
     return False
+
+
+def _head_of(git: Git, address: str) -> str:
+    """The newest commit of the main branch of another repository, with its history; raises Unavailable when it does not answer."""
+    here = f"refs/promotion/lineage/{hashlib.sha256(address.encode()).hexdigest()[:16]}"
+    git.fetch(address, f"+HEAD:{here}")
+    return git.resolve(here)
 
 
 def check_memory(journal: Journal, state: State, observed: Observed) -> None:

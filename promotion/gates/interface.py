@@ -180,6 +180,8 @@ class Facts:
     signature: Signature | Unknown = Unknown("the signature was not read")
     signatures: Mapping[str, Signature | Unknown] = field(default_factory=dict)
     """Those of the versions that were applied last, by environment, as far as a rule asks for them."""
+    lineages: Mapping[str, Lineage | Unknown] = field(default_factory=dict)
+    """The chain with its commit looked for in another repository, by that one's address, as far as a rule asks for it."""
     approvals: Approvals | Unknown = Unknown("approvals were not looked for")
     """As far as a rule asks for them."""
     barred: tuple[Barred, ...] | Unknown = Unknown("the quarantine was not read")

@@ -29,7 +29,7 @@ from promotion.domain import (
     Status,
     VersionIdentity,
 )
-from promotion.gates import approval, bound, compare, formats, freeze, metadata, naming, signature, staging_first
+from promotion.gates import approval, bound, compare, formats, freeze, lineage, metadata, naming, signature, staging_first
 from promotion.gates.interface import (
     Approval,
     Approvals,
@@ -319,15 +319,19 @@ def _hold(_: Parameters, facts: Facts) -> Known:
     )
 
 
-def _lineage(_: Parameters, facts: Facts) -> Known:
+def _lineage(rule: lineage.Parameters, facts: Facts) -> Known:
     whole = Lineage("v1", DIGEST, "c" * 40, "run1", ())
     broken = replace(whole, breaks=("commit cccccccccccc is not in this repository's history",))
+
+    def found(chain: Lineage | Unknown) -> Facts:
+        return replace(facts, lineage=chain) if rule.repository is None else replace(facts, lineages={rule.repository: chain})
+
     return Known(
-        replace(facts, lineage=whole),
+        found(whole),
         (
-            Bad("a commit that was never pushed", replace(facts, lineage=broken)),
-            Bad("a chain without its data", replace(facts, lineage=replace(whole, data_version=None)), Status.ERRORED),
-            Bad("a chain that cannot be walked", replace(facts, lineage=UNKNOWN), Status.ERRORED),
+            Bad("a commit that was never pushed", found(broken)),
+            Bad("a chain without its data", found(replace(whole, data_version=None)), Status.ERRORED),
+            Bad("a chain that cannot be walked", found(UNKNOWN), Status.ERRORED),
         ),
     )
 

@@ -1,7 +1,8 @@
 """lineage: data version → git commit → run → model version resolves, link by link.
 
 The version's tags ``data_version``, ``data_digest``, ``git_commit`` and ``run_id`` must be there, the run must exist and
-say the same, and the commit must be in this repository's history.
+say the same, and the commit must be in this repository's history; or, with ``repository``, in that of the main branch of another one,
+by its address.
 
 Sample (policies/staging.yaml):
     rules:
@@ -13,7 +14,9 @@ Fails: the commit was never pushed, the run was deleted, or run and version name
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from promotion.domain import Status
 from promotion.gates import interface
@@ -21,7 +24,9 @@ from promotion.gates.interface import Facts, Ruling, Unknown
 
 
 class Parameters(interface.Parameters):
-    """Nothing to set."""
+    """``repository``: the address of the repository that models are trained from, where it is not this one."""
+
+    repository: Annotated[str, Field(pattern=r"^(?:https|ssh|file)://[^\s]+$", max_length=500)] | None = None
 
 
 class Lineage:
@@ -34,9 +39,11 @@ class Lineage:
 
     def judge(self, rule: Parameters, facts: Facts) -> Ruling:
         """ERRORED when the chain could not be walked, FAILED with every break in it."""
-        del rule
         expected = "data version → commit → run → version"
         chain = facts.lineage
+        if rule.repository is not None:
+            expected += f", the commit in {rule.repository}"
+            chain = facts.lineages.get(rule.repository, Unknown(f"{rule.repository} was not looked at", "run this again"))
         if isinstance(chain, Unknown):
             return Ruling(Status.ERRORED, expected, chain.reason, chain.hint)
         if chain.breaks:

@@ -375,3 +375,17 @@ def test_wrong_sources_are_unknown_with_the_reason(registry, root):
     found = collector(registry, root, policies=(broken,)).collect(change()).evidence["flows"]
     assert isinstance(found, Unknown)
     assert "no file matches" in found.reason
+
+
+def test_a_commit_is_looked_for_in_the_repository_that_a_rule_names(registry, root):
+    where = "https://git.example.org/train"
+    parameters = GATES["lineage"].parameters.model_validate({"repository": where})
+    rule = Rule("lineage", "production", ("*",), parameters, enforce=True, place=change().place)
+    sets = (replace(policies(), rules=(rule,), evaluations=()),)
+    asked = {"policies": sets, "in_history": lambda _: False, "measure": False}
+
+    found = collector(registry, root, **asked, in_history_of=lambda at, sha: (at, sha) == (where, COMMIT)).collect(change())
+    assert found.lineages == {where: Lineage("v1.0.0", "a" * 64, COMMIT, "run1", ())}
+    assert isinstance(found.lineage, Lineage)
+    assert "not in this repository's history" in found.lineage.breaks[0]
+    assert isinstance(collector(registry, root, **asked).collect(change()).lineages[where], Unknown)

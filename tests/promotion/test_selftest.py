@@ -34,6 +34,7 @@ RULES = {
     "freeze": "  - gate: freeze\n    timezone: Europe/Berlin\n    windows: [{days: [fri], hours: 16:10-16:20}, {days: [sat, sun]}]\n",
     "freeze of one past day": "  - gate: freeze\n    timezone: UTC\n    windows: [{first: 2025-12-24, last: 2025-12-24}]\n",
     "approval": "  - gate: approval\n    count: 2\n    signers: [bob@example.org, eve@example.org]\n",
+    "lineage elsewhere": "  - gate: lineage\n    repository: https://git.example.org/train\n",
     "signature": "  - gate: signature\n    allow_added: [flow_*]\n",
     "min": "  - gate: bound\n    metric: f1\n    min: 0.95\n",
     "min of zero": "  - gate: bound\n    metric: f1\n    min: 0\n",

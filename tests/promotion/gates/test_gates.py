@@ -251,6 +251,8 @@ LINEAGE: Rows = [
     ({}, facts(lineage=Lineage("v1", "a" * 64, "c" * 40, "run1", ("the run run1 does not exist",))), FAILED, "does not exist"),
     ({}, facts(lineage=Lineage(None, "a" * 64, "c" * 40, "run1", ())), ERRORED, "incomplete"),
     ({}, facts(lineage=OUT_OF_REACH), ERRORED, "does not answer"),
+    ({"repository": "https://git.example.org/train"}, facts(), ERRORED, "was not looked at"),
+    ({"repository": "https://git.example.org/train"}, facts(lineages={"https://git.example.org/train": facts().lineage}), PASSED, "v1.0.0"),
 ]
 FORMATS: Rows = [
     ({}, facts(), PASSED, "pt2"),
@@ -538,6 +540,8 @@ def test_the_soak_says_when_it_ends():
         ("formats", {"allow": []}),
         ("formats", {"loaders": ["mlflow.pyfunc.model"]}),
         ("lineage", {"commit": True}),
+        ("lineage", {"repository": "--upload-pack=touch"}),
+        ("lineage", {"repository": "ext::sh"}),
         ("approval", {}),
         ("approval", {"signers": []}),
         ("approval", {"signers": ["bob", "bob"], "count": 2}),
