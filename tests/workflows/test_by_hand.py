@@ -40,3 +40,20 @@ def test_a_rollback_by_hand_brings_the_registry_back_and_says_so_on_main(applied
     git(applied.clone, "pull", "--quiet", "origin", "main")
     assert "in sync" in applied.promotion("status").stdout
     assert applied.promotion("drift").returncode == 0
+
+
+def test_a_push_in_the_middle_of_a_rollback_is_not_lost(applied: Scene) -> None:
+    promote(applied, "second", good_staging=2)
+    assert applied.promotion("reconcile", "--signing-key", str(applied.key)).returncode == 0
+    applied.branch("meanwhile")
+    applied.write("NOTES.md", "pushed by somebody when the rollback was recorded in the journal\n")
+    other = applied.commit("Note something")
+    applied.push("meanwhile")
+    git(applied.clone, "checkout", "--quiet", "-B", "main", "origin/main")
+    hook = applied.origin / "hooks" / "post-receive"
+    hook.write_text(f"#!/bin/sh\n[ -f pushed ] || {{ touch pushed; git update-ref refs/heads/main {other}; }}\n")
+    hook.chmod(0o755)
+    run = applied.dispatch("rollback.yml", model=applied.good, environment="staging", reason="alarms")
+    assert run.exit_code == 0, run.told()
+    assert shown(applied) == {"staging": 1}
+    assert git(applied.origin, "log", "-1", "--format=%P", "main") == other, "on top of what was pushed meanwhile"

@@ -11,7 +11,7 @@ from tests.server import free_port
 from tests.workflows.act import Run, git
 from tests.workflows.scene import Scene
 
-PLAN_STEPS = ["Set up job", "Check out", "Validate", "Plan", "Complete job"]
+PLAN_STEPS = ["Set up job", "Check out", "Validate", "See whether the gates can refuse", "Plan", "Complete job"]
 
 
 def registry_state(scene: Scene) -> str:
