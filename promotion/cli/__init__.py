@@ -30,6 +30,7 @@ COMMANDS = {
     "rollback": ("apply", "Bring back the version before: registry first, then the commit."),
     "serve": ("serve", "Answer predictions with the version that is applied."),
     "status": ("look", "What is declared, applied and shown, model by model."),
+    "report": ("report", "Write the page that shows what is where, since when and why."),
     "drift": ("look", "What the registry shows that git does not say."),
     "history": ("look", "Who changed what, when, why and on which evidence."),
     "lineage": ("look", "Walk from a version back to its run, commit and data."),

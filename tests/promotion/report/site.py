@@ -1,0 +1,140 @@
+"""Documents of any size for the page, with real evidence, names and people of one's choosing."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from promotion.domain import (
+    AppliedBinding,
+    Bound,
+    ChangeKind,
+    Declared,
+    ObservedModel,
+    ObservedVersion,
+    Place,
+    Shown,
+    Status,
+    VersionIdentity,
+    Waiver,
+)
+from promotion.drift import Drift, DriftKind
+from promotion.evidence import Evaluator, Evidence
+from promotion.figures import Counts
+from promotion.journal import Entry, EntryKind, Hold, Recorded, RecordedChange, Refusal
+from promotion.report.document import Seen
+from promotion.status import Row, State
+
+AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+PLACE = Place("environments.yaml", 3, 5)
+ENVIRONMENTS = ("staging", "production")
+
+
+def digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def counts(version: int) -> Counts:
+    wrong = 60 - 9 * min(version, 5)
+    parts = {"model": wrong, "tabular": wrong + 14, "sequence": wrong + 22}
+    value: dict[str, Any] = {"schema": "promotion/counts/v1", "rows": 2000, "seconds": 1.5, "positive": "attack", "classes": {}, "sums": {}}
+    value["parts"] = {
+        name: {"labels": ["benign", "attack"], "confusion": [[1400 - one, one], [one // 2, 600 - one // 2]]} for name, one in parts.items()
+    }
+    return Counts.model_validate(value)
+
+
+def evidence(name: str, version: int) -> Evidence:
+    return Evidence(
+        evaluation="held-out",
+        subject=f"{name}/{version}",
+        artifact=digest(name, version),
+        dataset_path="data/flows.csv",
+        dataset=digest("flows"),
+        evaluator=Evaluator("judge.evaluator:evaluate", digest("evaluator")),
+        settings={},
+        counts=counts(version),
+        isolation="network and files",
+        versions={},
+        hardware={},
+        started=AT,
+        finished=AT + timedelta(minutes=version),
+        by="Ada",
+    )
+
+
+def _version(version: int) -> ObservedVersion:
+    tags = {"data_version": "2026-10", "git_commit": digest("commit", version)[:40]}
+    identity = VersionIdentity(1_790_000_000_000 + version * 86_400_000, "models:/m", digest("run", version)[:32])
+    return ObservedVersion(version, "None", identity, 0, user="Grace", tags=tags)
+
+
+def _entry(name: str, number: int, versions: int, by: str) -> Recorded:
+    environment = ENVIRONMENTS[number % 2]
+    before, after = (number // 2) % versions, (number // 2) % versions + 1
+    refused = number % 7 == 5
+    change = RecordedChange(
+        ChangeKind.ROLLBACK if after < before else ChangeKind.PROMOTE,
+        name,
+        environment,
+        Bound(before, digest(name, before)) if before else None,
+        Bound(after, digest(name, after)),
+        (evidence(name, after).digest,) if number < 12 else (),
+        Status.PASSED,
+    )
+    refusal = Refusal(name, environment, after, ("bound FAILED: expected f1 ≥ 0.95, got 0.9312",))
+    sha = digest(name, number)[:40]
+    entry = Entry(
+        kind=EntryKind.OUTCOME,
+        id=digest(sha)[:32],
+        commit=digest("main", sha)[:40],
+        author="Ada <ada@example.org>",
+        subject=f"Promote {name} {after} to {environment}",
+        at=AT - timedelta(days=60) + timedelta(days=number),
+        by=by,
+        tool="1",
+        registry="http://127.0.0.1:5000",
+        plan=digest("plan", sha),
+        policies=digest("policies"),
+        changes=() if refused else (change,),
+        refusals=(refusal,) if refused else (),
+        lease_until=None,
+        takes_over=None,
+        recorded=None,
+    )
+    return Recorded(sha, entry)
+
+
+def seen(names: list[str], *, entries: int = 12, versions: int = 5, measured: bool = True, by: str = "Ada (CI)") -> Seen:
+    """Every third model from the second is pending, every fifth from the third is drifted, held and waived."""
+    rows, drifts, waivers, holds, recorded = [], [], [], [], []
+    for index, name in enumerate(names):
+        state = State.DRIFTED if index % 5 == 2 else State.PENDING if index % 3 == 1 else State.IN_SYNC
+        recorded += [_entry(name, number, versions, by) for number in range(entries)]
+        for order, environment in enumerate(ENVIRONMENTS):
+            version = versions - order
+            bound = Bound(version, digest(name, version))
+            proof = (evidence(name, version).digest,) if measured else ()
+            last = AppliedBinding(bound, None, None, proof, digest("main", name)[:40], AT - timedelta(days=index % 90 + order), by)
+            kind = state if environment == "production" else State.IN_SYNC
+            rows.append(Row(Declared(name, environment, version, None, PLACE), last, Shown((version,), version), kind))
+        if state is State.DRIFTED:
+            drifts.append(Drift(DriftKind.POINTER, name, "production", versions - 1, "4", "stage 2, alias 4", AT - timedelta(hours=3)))
+            holds.append(Hold(name, "production", versions, digest(name, versions), "alarms at night", AT - timedelta(days=2), by))
+            waivers.append(Waiver("bound", name, versions - 1, None, "production", "grace", "new data", date(2026, 11, 27), PLACE))
+    return Seen(
+        environments=ENVIRONMENTS,
+        rows=tuple(rows),
+        models={name: ObservedModel(name, {one: _version(one) for one in range(1, versions + 1)}, {}) for name in names},
+        drifts=tuple(drifts),
+        waivers=tuple(waivers),
+        holds=tuple(holds),
+        entries=tuple(sorted(recorded, key=lambda one: one.entry.at, reverse=True)),
+        signers={one.sha: "ci" for one in recorded},
+        signed=True,
+        evidence={one.digest: one for name in names if measured for one in (evidence(name, v) for v in range(1, versions + 1))},
+        registry="http://127.0.0.1:5000",
+        commits="https://example.org/team/models/commit/",
+        at=AT,
+    )

@@ -1,0 +1,161 @@
+"""The page in a real Chromium: what it tells, how it is used, and that it is safe against what it shows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from urllib.parse import quote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+
+from promotion.report.document import attention, document
+from promotion.report.page import page as html
+from tests.promotion.report.site import seen
+
+NAMES = ["churn-eu", "fraud-cards", "moe-flows", "price-forecast"]
+MODEL = "#/model/moe-flows"
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "javascript:alert(1)",
+    "safe\u202egnp.exe",
+    "{{ 7 * 7 }}",
+    '"><b>bold</b>',
+    "<!--<script>",
+    "../../etc/passwd",
+    "a%2Fb?c#d&e",
+]
+
+
+def rows(page):
+    return page.locator("table.stack tbody tr > th").all_inner_texts()
+
+
+def entry(found) -> str:
+    return next(f"#/entry/{one.sha}" for one in found.entries if one.entry.changes and one.entry.changes[0].before)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("place", ["#/", MODEL, "entry"])
+def test_axe_finds_nothing(opened, place, scheme):
+    found = seen(NAMES)
+    page = opened(found, entry(found) if place == "entry" else place, color_scheme=scheme)
+    violations = Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []
+
+
+@pytest.mark.parametrize("place", ["#/", MODEL, "entry"])
+def test_a_phone_need_not_scroll_sideways(opened, place):
+    found = seen(NAMES)
+    page = opened(found, entry(found) if place == "entry" else place, viewport={"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_search_narrows_and_tells_how_many(opened):
+    page = opened(seen(NAMES))
+    assert rows(page) == NAMES
+    page.get_by_label("Search").fill("FRAUD")
+    assert rows(page) == ["fraud-cards"]
+    assert page.get_by_role("status").inner_text() == "1 model"
+
+
+def test_sorting_by_keyboard_alone(opened):
+    page = opened(seen(NAMES))
+    button = page.get_by_role("button", name="Model")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert rows(page) == NAMES[::-1]
+    assert page.locator("thead th").first.get_attribute("aria-sort") == "descending"
+    page.get_by_role("button", name="To look at").focus()
+    page.keyboard.press("Space")
+    assert rows(page)[0] == "moe-flows"
+
+
+def test_a_model_is_reached_by_keyboard_and_its_link_keeps(opened):
+    page = opened(seen(NAMES))
+    page.get_by_role("link", name="moe-flows").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="moe-flows", level=1).wait_for()
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.go_back()
+    page.get_by_role("heading", name="What is where").wait_for()
+
+
+def test_the_slider_tells_what_was_where(opened):
+    page = opened(seen(NAMES), MODEL)
+    slider = page.locator("#moment")
+    assert page.locator("output").inner_text().startswith("staging: version 1, production: version 1")
+    slider.focus()
+    page.keyboard.press("Home")
+    assert page.locator("output").inner_text().startswith("staging: none, production: none\n\nBefore 2026-09-21") or page.locator(
+        "output"
+    ).inner_text().startswith("staging: none, production: none\nBefore 2026-09-21")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("output").inner_text().startswith("staging: version 1, production: none")
+    assert "staging: version 1, production: none" in (slider.get_attribute("aria-valuetext") or "")
+
+
+def test_a_model_shows_figures_parts_and_links(opened):
+    page = opened(seen(NAMES), MODEL)
+    figures = page.get_by_role("region", name="Metrics by version")
+    assert "version 5" in figures.inner_text()
+    assert page.locator(".chart canvas").count() == 1
+    assert page.get_by_role("region", name="Part: tabular, confusion matrix").count() == 1
+    links = page.locator("main a").evaluate_all("all => all.map((one) => one.href)")
+    assert "http://127.0.0.1:5000/#/models/moe-flows/versions/5" in links
+    assert any(one.startswith("https://example.org/team/models/commit/") for one in links)
+
+
+def test_a_promotion_shows_what_changed(opened):
+    found = seen(NAMES)
+    page = opened(found, entry(found))
+    table = page.get_by_role("region", name="Figures before and after").inner_text()
+    assert "f1" in table
+    assert "+" in table
+    assert page.get_by_text("digest after").count() == 1
+
+
+def test_a_refusal_tells_why(opened):
+    found = seen(NAMES)
+    refused = next(one for one in found.entries if one.entry.refusals)
+    assert "got 0.9312" in opened(found, f"#/entry/{refused.sha}").locator("main").inner_text()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_shown_and_do_nothing(opened, name):
+    found = seen([name], by=name)
+    page = opened(found)
+    written = name.replace("\u202e", "⟨U+202E⟩")
+    assert rows(page) == [written]
+    page.goto(page.url.split("#")[0] + "#/model/" + quote(name, safe=""))
+    page.get_by_role("heading", level=1).wait_for()
+    assert page.locator("h1").inner_text() == written
+    assert page.locator("main img, main script, main b").count() == 0
+    hrefs = page.locator("a").evaluate_all("all => all.map((one) => one.protocol)")
+    assert set(hrefs) == {"file:", "http:", "https:"}
+
+
+def test_a_page_that_does_not_exist_says_so(opened):
+    for place in ("#/model/nobody", "#/entry/%E0%A4%A"):
+        assert opened(seen(NAMES), place).locator("h1").inner_text() == "Not here"
+
+
+def test_an_empty_journal_is_a_page_too(opened):
+    found = replace(seen(["one"], entries=0, measured=False), rows=())
+    assert opened(found).locator("main").inner_text().count("0") >= 1
+
+
+def test_what_is_allowed_stands_in_the_policy_by_hash_alone():
+    text = html("{}")
+    policy = text.split('Content-Security-Policy" content="')[1].split('"')[0]
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert " on" not in text.split("<body>")[1].split("<script")[0]
+
+
+def test_the_document_is_json_with_nothing_undefined():
+    found = document(seen(NAMES))
+    assert json.loads(json.dumps(found, allow_nan=False))["schema"] == "promotion/report/v1"
+    assert attention(found) == ("fraud-cards", "moe-flows")
+    assert next(one for one in found["models"] if one["name"] == "moe-flows")["waivers"][0]["state"] == "expires soon"
