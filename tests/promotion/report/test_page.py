@@ -105,6 +105,7 @@ def test_a_model_shows_figures_parts_and_links(opened):
     links = page.locator("main a").evaluate_all("all => all.map((one) => one.href)")
     assert "http://127.0.0.1:5000/#/models/moe-flows/versions/5" in links
     assert any(one.startswith("https://example.org/team/models/commit/") for one in links)
+    assert page.locator(".u-legend .u-label").all_inner_texts() == ["f1", "precision", "recall"]
 
 
 def test_a_promotion_shows_what_changed(opened):
