@@ -47,7 +47,7 @@ def test_what_was_applied_and_is_unchanged_is_verified(bound: Scene) -> None:
     assert [(one.judged.change.environment, one.bound.version) for one in found] == [("staging", 2), ("production", 1)]
     for one in found:
         assert verdicts(one) == dict.fromkeys(
-            ("readers", "evidence", "digest", "hold", "formats", "policy", "naming", "bound"), Status.PASSED
+            ("readers", "evidence", "digest", "hold", "quarantine", "formats", "policy", "naming", "bound"), Status.PASSED
         )
         assert (one.fresh[0].artifact, one.stale) == (one.bound.digest, {})
     assert verdict(found) is Exit.DONE
