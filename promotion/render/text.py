@@ -43,8 +43,8 @@ def valid(declaration: Declaration) -> str:
     """What was found valid."""
     desired, policies = declaration.desired, declaration.policies
     return (
-        f"valid: {len(desired.bindings)} bindings of {len(desired.models)} models, {len(policies.rules)} rules, "
-        f"{len(policies.evaluations)} evaluations"
+        f"valid: {_plural(len(desired.bindings), 'binding')} of {_plural(len(desired.models), 'model')}, "
+        f"{_plural(len(policies.rules), 'rule')}, {_plural(len(policies.evaluations), 'evaluation')}"
     )
 
 

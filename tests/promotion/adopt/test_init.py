@@ -39,7 +39,7 @@ def test_the_first_plan_is_empty_and_reconcile_applies_nothing(team: Team) -> No
     printed = team.init()
     assert declared(team) == {name: {"staging": 3, "production": 2}}
     assert "Next:" in printed
-    assert team.promotion("validate").startswith("valid: 2 bindings of 1 models")
+    assert team.promotion("validate").startswith("valid: 2 bindings of 1 model")
     team.commit("Declare what is in service")
     assert team.promotion("plan", "--detailed-exitcode").startswith("nothing to do")
     outcome = team.json("reconcile")
