@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import hypothesis
 import pytest
 
 from tests.guarded import guarded, invite
@@ -27,6 +28,12 @@ os.environ |= {
     "NO_PROXY": "127.0.0.1,localhost",
     "no_proxy": "127.0.0.1,localhost",
 }
+
+# On a machine that has other work a single example may take long. In CI the same commit gets the same examples: a landing must not hang on
+# chance; who works on it explores.
+hypothesis.settings.register_profile("people", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "people")
 
 
 def pytest_configure(config: pytest.Config) -> None:

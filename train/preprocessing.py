@@ -126,9 +126,9 @@ class Preprocessing(nn.Module):
         """(B, all) raw → (B, C) codes below ``sizes``; 0 for what is unknown."""
         if not self.sizes:
             return torch.zeros(rows.shape[0], 0, dtype=torch.long, device=rows.device)
-        given = torch.nan_to_num(rows[:, self.categorical], nan=0.0, posinf=0.0, neginf=0.0)
+        given = torch.nan_to_num(rows[:, self.categorical], nan=0.0, posinf=0.0, neginf=0.0).round()
         most = self.known.shape[1]
-        codes = torch.where((given >= 0) & (given < most), given, 0.0).round().long()
+        codes = torch.where((given >= 0) & (given < most), given, 0.0).long()
         known = self.known.unsqueeze(0).expand(rows.shape[0], -1, -1).gather(2, codes.unsqueeze(-1)).squeeze(-1)
         return codes * known
 

@@ -78,7 +78,7 @@ def test_what_trees_see_does_not_depend_on_the_rows_beside_it() -> None:
         assert torch.equal(made(values[place : place + 1]).flat()[0], together[place])
 
 
-@pytest.mark.parametrize("code", [NAN, INF, -INF, -1.0, 4.0, 1e30, 0.0, 3.0])
+@pytest.mark.parametrize("code", [NAN, INF, -INF, -1.0, 3.6, 4.0, 1e30, 0.0, 3.0])
 def test_unseen_rare_and_impossible_categories_are_other(code: float) -> None:
     rows = torch.tensor([[1.0]] * RARE + [[2.0]] * RARE + [[3.0]] * (RARE - 1))
     made = Preprocessing(rows, categories=[(0, 4)])

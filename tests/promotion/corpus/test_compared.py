@@ -128,6 +128,8 @@ def test_the_first_of_all_needs_a_policy_that_names_it(world: World, tmp_path: P
     made = World(tmp_path / "models", "memory://", name="flows-first")
     shutil.copytree(world.folder, made.folder, ignore=shutil.ignore_patterns(".git"))
     made.git("init", "-q", "-b", "main")
+    for name, value in (("user.name", "Ada"), ("user.email", "ada@example.org")):
+        made.git("config", name, value)
     made.rule("staging", NAMED + "  - {gate: compare, metric: f1, margin: 0.005}\n")
     made.base = made.commit("begin")
     made.add(speaking())
