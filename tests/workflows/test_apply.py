@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -89,6 +92,30 @@ def test_model_code_runs_in_the_job_that_has_no_credential(scene: Scene) -> None
     assert run.results() == {"fetch": True, "measure": True, "apply": True, "remeasure": True, "verify": True}
     assert "f1" in run.jobs["measure"].steps["Measure"].summary
     assert "PASSED" in run.jobs["apply"].steps["Reconcile"].summary
+
+
+def test_the_page_is_published_after_an_apply_with_what_was_refused(scene: Scene) -> None:
+    promote(scene, "both", good_staging=1, bad_staging=1)
+    page = scene.folder / "pages" / "promotion"
+    run = scene.apply(page=page)
+    assert run.results() == {"fetch": True, "measure": True, "apply": False, "remeasure": True, "verify": True, "page": True}, run.told()
+    found = published(page)
+    models = {one["name"]: one["environments"]["staging"] for one in found["models"]}
+    assert (models[scene.good]["state"], models[scene.good]["applied"]["version"]) == ("in sync", 1)
+    assert models[scene.bad]["applied"] is None
+    entry = found["entries"][0]
+    assert entry["commit"] == git(scene.origin, "rev-parse", "main")
+    assert [one["model"] for one in entry["refusals"]] == [scene.bad]
+    assert "2 models, 1 entries" in run.summary
+
+
+def published(page: Path) -> dict[str, Any]:
+    """The data that the page itself holds; report.json beside it says the same."""
+    text = (page / "index.html").read_text(encoding="utf-8")
+    found = json.loads(text.split('id="document">', 1)[1].split("</script>", 1)[0])
+    assert found == json.loads((page / "report.json").read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
 
 
 def test_a_run_of_an_older_commit_applies_the_newest_main(applied: Scene) -> None:

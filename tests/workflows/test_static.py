@@ -191,6 +191,20 @@ def test_model_code_never_runs_beside_a_credential() -> None:
     assert scripts["verify"].count("promotion") >= scripts["verify"].count("--no-measure") == 2
 
 
+def test_what_publishes_the_page_has_no_credential_and_what_writes_it_may_not_publish() -> None:
+    found = load(named("apply"))["jobs"]
+    assert found["page"]["permissions"] == {"contents": "read"}
+    publish = found["publish"]
+    assert publish["permissions"] == {"contents": "read", "pages": "write", "id-token": "write"}
+    assert "secrets." not in str(publish)
+    assert not [step for step in publish["steps"] if "run" in step]
+    assert "vars.PAGES == 'true'" in publish["if"]
+    for file in WORKFLOWS:
+        for name, job in jobs(file):
+            others = {"pages", "id-token"} & set(job["permissions"] or ())
+            assert not others or name == "publish", f"{file.stem}: {name}"
+
+
 def test_owners_watch_what_judges() -> None:
     owned = {line.split()[0] for line in (GITHUB / "CODEOWNERS").read_text().splitlines() if line.startswith("/")}
     assert owned >= {"/.github/", "/promotion/", "/train/", "/policies/"}
