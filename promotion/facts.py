@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+RUN_READERS = frozenset({"lineage", "metadata"})
+"""Gates that look at the run: no other may, since it is not read for them."""
 AHEAD = 8
 """Versions that are fetched at once, and lie on the disk until they are judged."""
 
@@ -135,11 +137,11 @@ class Collector:
         model = self.observed.models.get(change.model)
         if model is not None and change.after is not None and (version := model.versions.get(change.after)) is not None:
             self._look(change, version)
-            self._run(version)
+            self._run_asked(change, version)
 
     def _facts(self, change: Change, model: ObservedModel | Unknown, version: ObservedVersion | Unknown) -> Facts:
         known = _Bytes(version, version, version, None) if isinstance(version, Unknown) else self._look(change, version)
-        run = version if isinstance(version, Unknown) else self._run(version)
+        run = version if isinstance(version, Unknown) else self._run_asked(change, version)
         evidence = [self._evidence(change, known, position) for position in range(len(self.policies))] or [{}]
         references = [self._references(change, position) for position in range(len(self.policies))] or [{}]
         if known.folder is not None:
@@ -230,6 +232,12 @@ class Collector:
         if not isinstance(known.artifact, Unknown) and known.artifact.digest != bound.digest:
             return Unknown(f"version {bound.version} has other bytes than were applied", "promotion drift --bytes tells more")
         return known.signature
+
+    def _run_asked(self, change: Change, version: ObservedVersion) -> Run | Unknown | None:
+        """The run that made a version, where a rule looks at it: a call for each change, of those that cost the server most."""
+        if any(rule.gate in RUN_READERS for one in self.policies for rule in one.rules_for(change.environment, change.model)):
+            return self._run(version)
+        return Unknown("no rule asks for the run")
 
     def _run(self, version: ObservedVersion) -> Run | Unknown | None:
         run_id = version.identity.run_id

@@ -292,6 +292,9 @@ def check_memory(journal: Journal, state: State, observed: Observed) -> None:
     verified here, entry by entry, so that the holder of a removed key cannot slip two entries in.
     """
     remembered = {name: tag for name, model in sorted(observed.models.items()) if (tag := model.tags.get(JOURNAL_TAG))}
+    # One process for all models: each may remember an entry of its own.
+    entries = journal.git.first_parents(state.head) if remembered and state.head else ()
+    known = frozenset(entries)
     for name, tag in remembered.items():
         root, _, head = tag.partition("/")
         if state.root != root:
@@ -300,12 +303,12 @@ def check_memory(journal: Journal, state: State, observed: Observed) -> None:
                 hint=f"run this in the repository that owns {name}; "
                 f"if the journal was replaced on purpose, delete the tag {JOURNAL_TAG} of the model",
             )
-        if not journal.contains(state, head):
+        if head not in known:
             raise JournalError(
                 f"the journal was cut: the registry remembers entry {head[:12]} for {name!r}, which the branch no longer has",
                 hint=f"restore the branch from a clone that has this entry: git push origin {head[:12]}:refs/heads/promotion-journal",
             )
     heads = {tag.partition("/")[2] for tag in remembered.values()}
-    newest = next((sha for sha in journal.git.first_parents(state.head) if sha in heads), None) if heads and state.head else None
+    newest = next((sha for sha in entries if sha in heads), None)
     if newest not in {None, state.head} and (faults := journal.verify(since=newest, fetch=False)):
         raise JournalError(f"the journal does not verify: {faults[0]}", hint="promotion journal verify shows every fault")

@@ -17,7 +17,7 @@ from promotion.journal.draft import check, files, message
 from promotion.journal.model import Entry, Hold, Origin, Recorded, Statement
 from promotion.journal.place import Place
 from promotion.journal.state import State
-from promotion.journal.trust import Signers, Trust, complaint, descends
+from promotion.journal.trust import Signers, Trust, complaint
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedModel
@@ -152,10 +152,6 @@ class Journal:
         fault = wrong[1] if wrong else f"the entry {touched[0][:12]} changed or removed {path} later" if len(touched) > 1 else None
         signer = one.signature.principal if one.signature and one.signature.good else None
         return Origin(Recorded(link.sha, link.sound), signer, fault)
-
-    def contains(self, state: State, sha: str) -> bool:
-        """Whether an entry is in the history of ``state``: False when the journal was cut, or is another one."""
-        return state.head is not None and (sha == state.head or descends(self.git, sha, state.head))
 
     def _trust(self, main: str | None) -> Trust:
         return Trust(self.git, self.signers_path, main)

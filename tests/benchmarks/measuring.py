@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import statistics
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,20 +57,29 @@ class Ended:
     memory: float
 
 
+_LAUNCH = """
+import os, sys, time
+began = time.perf_counter()
+_, status, usage = os.wait4(os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ), 0)
+print(time.perf_counter() - began, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status), file=os.fdopen(3, "w"))
+"""
+
+
 def run(command: tuple[str, ...], folder: Path, url: str = "") -> Ended:
-    """Run to the end; raises RuntimeError with what it printed when it fails."""
+    """Run to the end; raises RuntimeError with what it printed when it fails.
+
+    Started by a small process of its own: Linux counts to a child's memory what its parent held when it was started.
+    """
     environment = os.environ | {"MLFLOW_TRACKING_URI": url, "GIT_CONFIG_GLOBAL": os.devnull}
     environment |= {"PYTHONWARNINGS": "ignore", "MLFLOW_HTTP_REQUEST_TIMEOUT": "120"}
-    log = folder.parent / "output.txt"
+    log, figures = folder.parent / "output.txt", folder.parent / "figures.txt"
+    launch = ["sh", "-c", 'exec "$0" "$@" 3> ' + shlex.quote(str(figures)), PYTHON, "-I", "-S", "-c", _LAUNCH, *command]
     with log.open("wb") as output:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)[:200]} ended with {process.returncode}:\n{log.read_text(errors='replace')[-2000:]}")
-    return Ended(seconds, usage.ru_maxrss / 1024)
+        subprocess.run(launch, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=True)
+    seconds, memory, code = figures.read_text().split()
+    if int(code):
+        raise RuntimeError(f"{' '.join(command)[:200]} ended with {code}:\n{log.read_text(errors='replace')[-2000:]}")
+    return Ended(float(seconds), float(memory))
 
 
 def medians(commands: tuple[tuple[str, ...], ...], runs: int, folder: Path, url: str = "") -> tuple[float, ...]:

@@ -69,6 +69,8 @@ def populate(server: Server, population: Population) -> None:
     with engine.begin() as connection:
         for table, found in rows.items():
             connection.execute(sa.insert(table), found)
+        # A database that was filled in its daily use has its statistics; without them one search took PostgreSQL over 10 s.
+        connection.execute(sa.text("ANALYZE"))
     engine.dispose()
     if population.artifacts:
         for name in population.names:

@@ -89,7 +89,8 @@ def policies(**given) -> Policies:
     rule = Rule(
         "bound", "staging", ("*",), GATES["bound"].parameters.model_validate({"metric": "f1", "min": 0.9}), enforce=True, place=place
     )
-    return Policies((rule,), (evaluation,), "0" * 64)
+    lineage = Rule("lineage", "*", ("*",), GATES["lineage"].parameters(), enforce=False, place=place)
+    return Policies((rule, lineage), (evaluation,), "0" * 64)
 
 
 def collector(registry, root, **given) -> Collector:
@@ -349,6 +350,15 @@ def test_every_break_in_the_lineage_is_told(files, root, tags, run, words):
 
     assert isinstance(lineage, Lineage)
     assert [one for one in lineage.breaks if words in one], lineage.breaks
+
+
+def test_the_run_is_asked_for_only_where_a_rule_looks_at_it(files, root, monkeypatch):
+    registry = Counting()
+    registry.add_version(NAME, files, run_id="run1", tags=TAGS)
+    monkeypatch.setattr(registry, "run", lambda name: pytest.fail(f"{name} was asked for"))
+    rules = policies()
+    facts = collector(registry, root, measure=False, policies=(replace(rules, rules=rules.rules[:1]),)).collect(change(after=1))
+    assert facts.run == facts.lineage == Unknown("no rule asks for the run")
 
 
 def test_no_run_at_all_is_a_break(files, root):
