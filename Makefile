@@ -19,6 +19,9 @@ TORCH_INDEX ?= $(shell cat $(VENV)/torch-index 2>/dev/null)
 # What a command-line user may have set for other projects must not redirect the installation.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV UV_SYSTEM_PYTHON UV_TARGET UV_PREFIX UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
 
+# Test files that run at once: each process has MLflow servers of its own, of 300 MB.
+JOBS ?= 2
+
 ACT_VERSION := v0.2.89
 ACTIONLINT_VERSION := v1.7.12
 
@@ -72,8 +75,8 @@ old-server: setup ## MLflow 2.9.2 in an environment of its own, for the tests of
 demo: setup ## The main job, told step by step, on a server of its own; KEEP=1 leaves it up
 	@KEEP='$(KEEP)' $(BIN)/python -m tests.acceptance.demo
 
-test: setup ## The whole test suite; ARGS='tests/promotion -x' for a part
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup ## The whole test suite, two files at once; ARGS='tests/promotion -x' for a part, JOBS=0 for one process
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## Ruff, mypy, import contracts, workflows
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -20,12 +21,14 @@ class OldServerError(RuntimeError):
 def old_python() -> Path:
     """The interpreter of the environment, which is made when it is not there (seconds). Raises OldServerError."""
     done, python = _FOLDER / "complete", _FOLDER / "bin" / "python"
-    if not done.is_file():
-        shutil.rmtree(_FOLDER, ignore_errors=True)
-        uv = Path(sys.prefix) / "bin" / "uv"
-        _run([uv, "venv", "--quiet", "--python", sys.executable, _FOLDER])
-        _run([uv, "pip", "install", "--quiet", "--python", python, "--exclude-newer", _NEWEST, f"mlflow=={VERSION}", "setuptools"])
-        done.touch()
+    with _FOLDER.with_name(f"{_FOLDER.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of tests that run at the same time, one makes it
+        if not done.is_file():
+            shutil.rmtree(_FOLDER, ignore_errors=True)
+            uv = Path(sys.prefix) / "bin" / "uv"
+            _run([uv, "venv", "--quiet", "--python", sys.executable, _FOLDER])
+            _run([uv, "pip", "install", "--quiet", "--python", python, "--exclude-newer", _NEWEST, f"mlflow=={VERSION}", "setuptools"])
+            done.touch()
     return python
 
 
