@@ -25,16 +25,13 @@ from promotion.policies import matches
 from promotion.record import Stamp, as_applied, remember
 from promotion.registry.interface import Rejected
 from promotion.repository import at
-from promotion.survey import JOURNAL_TAG, Judgement, Survey, Workspace, judge, survey
-from promotion.writing import Pace, write
+from promotion.survey import Judgement, Survey, Workspace, judge, survey
+from promotion.telling import tell_approvals, tell_head
+from promotion.writing import Pace
 
 if TYPE_CHECKING:
     from promotion.git import Commit
     from promotion.journal import Entry, State
-
-
-REMEMBERING = 20
-"""Models that remember the journal's newest head when more than these change at once."""
 
 
 class Refused(PromotionError):
@@ -228,24 +225,8 @@ def _write(workspace: Workspace, options: Options, found: Survey, target: Desire
     state = workspace.journal.append(
         state, replace(entry, at=stamp.at), applied=memory, evidence=evidence, holds=holds_with(state, record.holds)
     )
-    notes = _tag(workspace, state, _remembering(found, outcome), pace)
-    notes = (*notes, *_tell_approvals(workspace, outcome))
+    notes = (*tell_head(workspace, found, state, outcome.done, pace), *tell_approvals(workspace, outcome.done))
     return replace(outcome, entry=state.head, signed=state.signed, notes=(*outcome.notes, *notes))
-
-
-def _tell_approvals(workspace: Workspace, outcome: Outcome) -> tuple[str, ...]:
-    """Write on each version who approved it: for people to read, never a proof, so a failure is noted and no more."""
-    notes = []
-    for one in outcome.done:
-        told = next((v.got for v in one.verdicts if v.gate == "approval" and v.status is Status.PASSED), None)
-        if told is None or one.change.after is None:
-            continue
-        key, value = f"promotion.approval.{one.change.environment}", f"{told[:1].upper()}{told[1:]}"
-        try:
-            workspace.registry.set_version_tag(one.change.model, one.change.after, key, value)
-        except PromotionError as error:
-            notes.append(f"{one.change.model}/{one.change.after} does not say who approved it: {error.message}")
-    return tuple(notes)
 
 
 def _allowed(workspace: Workspace, outcome: Outcome, record: Record) -> tuple[Outcome, Record]:
@@ -316,33 +297,3 @@ def _check_plan(found: Survey, options: Options) -> None:
     reason = excess(found.plan, found.desired, limits)
     if reason is not None:
         raise Refused(reason, hint="split the change, or allow it this once with --max-changes N")
-
-
-@dataclass(frozen=True, slots=True)
-class _Tag:
-    """The tag of one model."""
-
-    model: str
-
-
-def _remembering(found: Survey, outcome: Outcome) -> list[str]:
-    """Models that shall remember the journal's new head: all that do not know their journal yet, and enough of the others.
-
-    A journal that was cut shows by the newest head that any model remembers; whose a model is, each must say itself.
-    """
-    models = sorted({one.change.model for one in outcome.done})
-    known = [name for name in models if JOURNAL_TAG in found.observed.models[name].tags]
-    return [name for name in models if name not in known[REMEMBERING:]]
-
-
-def _tag(workspace: Workspace, state: State, models: list[str], pace: Pace) -> tuple[str, ...]:
-    """Let the registry remember the journal's head. A tag that fails is behind, never wrong: it is noted, not raised."""
-    value = f"{state.root}/{state.head}"
-
-    def send(one: _Tag) -> None:
-        workspace.registry.set_model_tag(one.model, JOURNAL_TAG, value)
-
-    sent = write(map(_Tag, models), send, pace, check=lambda: None, report=workspace.report)
-    untold = Unavailable("it was not asked, since it did not answer for others")
-    failures = {one.model: sent.failures.get(one.model, untold) for one in sent.missing}
-    return tuple(f"{name}: the registry does not remember this entry: {error.message}" for name, error in sorted(failures.items()))

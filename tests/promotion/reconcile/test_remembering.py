@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from promotion.domain import Observed, ObservedModel
-from promotion.reconcile import REMEMBERING, _remembering
 from promotion.survey import JOURNAL_TAG
+from promotion.telling import REMEMBERING, _remembering
 
 
 def remembering(known: int, new: int) -> list[str]:
@@ -15,8 +15,8 @@ def remembering(known: int, new: int) -> list[str]:
     tags = [{JOURNAL_TAG: "root/head"} if number < known else {} for number in range(known + new)]
     models = {name: ObservedModel(name, {}, {}, held) for name, held in zip(names, tags, strict=True)}
     found: Any = SimpleNamespace(observed=Observed("memory://", models))
-    outcome: Any = SimpleNamespace(done=[SimpleNamespace(change=SimpleNamespace(model=name)) for name in names])
-    return _remembering(found, outcome)
+    done: Any = [SimpleNamespace(change=SimpleNamespace(model=name)) for name in names]
+    return _remembering(found, done)
 
 
 def test_as_many_as_usually_change_remember_every_entry() -> None:
