@@ -50,8 +50,10 @@ version: 1
 environment: {environment}
 rules:
   # Never skip {before}: the same bytes were applied there, and measured. Without an evaluation in evaluations.yaml nothing is
-  # measured, so nothing passes this rule; `mode: observe` below it would let a version in all the same.
+  # measured, so nothing new passes this rule; `mode: observe` below it would let a version in all the same. What was in {before}
+  # already when this was adopted counts.
   - gate: staging_first
+    adopted: true
   - gate: formats
   # - gate: bound
   #   metric: f1

@@ -1,7 +1,9 @@
 """staging_first: the same bytes were applied, with passing evidence, in every environment that comes before.
 
 The proof is a signed entry of the journal for this artifact's digest. Stages, aliases, tags, titles and git's history of the
-file prove nothing, since anyone who may edit can set them; neither does an entry that was *adopted* from a registry.
+file prove nothing, since anyone who may edit can set them; neither does an entry that was *adopted* from a registry, unless the
+rule says ``adopted: true``: then what was found in service there counts as applied. Nobody judged it there, so let other rules
+measure it here.
 With ``soak``, the version must have been bound there that long, as the journal tells: seconds, or text such as ``90m``, ``24h``, ``1d12h``.
 Time counts from the entry that bound it last until now, or until the entry that took it out; what the journal does not tell, such as
 when it left after others came, does not count.
@@ -23,7 +25,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
-from promotion.domain import AppliedModel, Status
+from promotion.domain import Status
 from promotion.gates import interface
 from promotion.gates.interface import Facts, Ruling, Unknown
 
@@ -43,11 +45,15 @@ def seconds(value: object) -> float:
 
 
 class Parameters(interface.Parameters):
-    """``soak``: how long the version must have been in each earlier environment; 0 by default."""
+    """``soak``: how long the version must have been in each earlier environment; 0 by default.
+
+    ``adopted``: whether what was found there when the registry was adopted counts as applied there.
+    """
 
     soak: Annotated[
         float, BeforeValidator(seconds, json_schema_input_type=float | str), Field(ge=0, allow_inf_nan=False, le=10 * 365 * 86_400)
     ] = 0.0
+    adopted: bool = False
 
 
 class StagingFirst:
@@ -72,31 +78,38 @@ class StagingFirst:
             )
         got = []
         for environment in facts.stages_before:
-            refusal = _refusal(environment, facts.artifact.digest, facts, soak)
-            if refusal is not None:
-                status, what, hint = refusal
+            status, what, hint = _standing(environment, facts.artifact.digest, facts, rule)
+            if status is not Status.PASSED:
                 return Ruling(status, expected, what, hint)
-            got.append(_proof(environment, facts.artifact.digest, facts.applied))
+            got.append(what)
         return Ruling(Status.PASSED, expected, "; ".join(got))
 
 
-def _refusal(environment: str, digest: str, facts: Facts, soak: timedelta) -> tuple[Status, str, str] | None:
-    """Why one earlier environment does not prove this digest, or None where it does."""
-    applied = facts.applied
-    proof = applied.passed.get(environment, {}).get(digest) if applied is not None else None
-    if proof is None:
-        return (
-            Status.FAILED,
-            _missing(environment, digest, facts),
-            f"declare this version in {environment} first, let it be applied, then promote it",
-        )
-    if not proof.evidence:
-        return (
-            Status.FAILED,
-            f"applied in {environment} without evidence",
-            f"apply it in {environment} again under a policy that measures it",
-        )
-    return _too_short(environment, digest, facts, proof.at, soak) if soak else None
+def _adopted(environment: str, digest: str, facts: Facts) -> datetime | None:
+    """Since when these bytes are bound in an earlier environment as adopted, None where they are not."""
+    binding = facts.applied.bindings.get(environment) if facts.applied is not None else None
+    adopted = binding is not None and binding.adopted and binding.bound is not None and binding.bound.digest == digest
+    return binding.at if binding is not None and adopted else None
+
+
+def _standing(environment: str, digest: str, facts: Facts, rule: Parameters) -> tuple[Status, str, str]:
+    """What one earlier environment proves of this digest, or why it proves nothing, and what to do."""
+    proof = facts.applied.passed.get(environment, {}).get(digest) if facts.applied is not None else None
+    adopted = _adopted(environment, digest, facts)
+    if proof is not None and proof.evidence:
+        since, told = proof.at, f"applied in {environment} on {proof.at.isoformat(timespec='minutes')} by commit {proof.commit[:12]}"
+    elif adopted is not None and rule.adopted:
+        since, told = adopted, f"adopted in {environment} on {adopted.isoformat(timespec='minutes')}, which this rule counts"
+    elif proof is not None:
+        hint = f"apply it in {environment} again under a policy that measures it"
+        return Status.FAILED, f"applied in {environment} without evidence", hint
+    else:
+        hint = f"declare this version in {environment} first, let it be applied, then promote it"
+        if adopted is not None:
+            hint = "let the rule count it (adopted: true), in a change of the policy by itself; then promote it"
+        return Status.FAILED, _missing(environment, digest, facts), hint
+    soak = timedelta(seconds=rule.soak)
+    return (_too_short(environment, digest, facts, since, soak) if soak else None) or (Status.PASSED, told, "")
 
 
 def _too_short(environment: str, digest: str, facts: Facts, since: datetime, soak: timedelta) -> tuple[Status, str, str] | None:
@@ -121,15 +134,9 @@ def _missing(environment: str, digest: str, facts: Facts) -> str:
     """What the journal knows instead of a proof."""
     binding = facts.applied.bindings.get(environment) if facts.applied is not None else None
     if binding is not None and binding.bound is not None:
-        if binding.bound.digest == digest and binding.adopted:
+        if _adopted(environment, digest, facts) is not None:
             return f"adopted in {environment}, never judged there"
         if binding.bound.version == facts.change.after and binding.bound.digest != digest:
             known = f"sha256:{binding.bound.digest[:12]}…, not sha256:{digest[:12]}…"
             return f"{environment} had other bytes under version {binding.bound.version}: {known}"
     return f"the journal has no passing entry of sha256:{digest[:12]}… in {environment}"
-
-
-def _proof(environment: str, digest: str, applied: AppliedModel | None) -> str:
-    assert applied is not None
-    proof = applied.passed[environment][digest]
-    return f"applied in {environment} on {proof.at.isoformat(timespec='minutes')} by commit {proof.commit[:12]}"

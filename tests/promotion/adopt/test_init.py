@@ -74,9 +74,26 @@ def test_the_journal_says_adopted_with_digest_and_identity(team: Team) -> None:
     assert f"adopt    {name} production none → 2@{binding.bound.digest[:12]}  not judged" in history
 
 
+def test_what_was_in_staging_when_it_was_adopted_goes_on_to_production(team: Team) -> None:
+    name = team.clear()
+    team.init()
+    team.commit("Declare what is in service")
+    team.promotion("reconcile")
+    team.promotion("propose", name, "production=3")
+    team.commit("Promote what is in staging")
+    judged = team.json("reconcile")["decision"]["judged"]
+    assert "which this rule counts" in str(judged)
+    assert team.shown(name)[1]["production"] == "3"
+    team.promotion("propose", name, "production=1")
+    team.commit("Version 1 was never in staging")
+    team.promotion("reconcile", good=4)
+
+
 def test_an_adopted_version_is_rolled_back_to_unverified_and_proves_no_staging(team: Team) -> None:
     name = team.clear()
     team.init()
+    rules = team.folder / "policies" / "production.yaml"
+    rules.write_text(rules.read_text().replace("    adopted: true\n", ""))
     team.commit("Declare what is in service")
     team.promotion("reconcile")
     team.promotion("propose", name, "production=3")

@@ -110,6 +110,8 @@ BOUND: Rows = [
     ({**F1, "evaluation": "flow"}, facts(), ERRORED, "'flow'"),
 ]
 REPLACED = applied(bindings={"staging": binding(Bound(5, OTHER), previous=Bound(4, DIGEST))})
+ADOPTED = applied(bindings={"staging": binding(Bound(4, DIGEST), adopted=True, evidence=())}, passed={})
+ADOPTED_OTHER = applied(bindings={"staging": binding(Bound(4, OTHER), adopted=True, evidence=())}, passed={})
 LONG_GONE = applied(bindings={"staging": binding(Bound(6, OTHER), previous=Bound(5, OTHER))})
 LOWER = {"metric": "f1", "min": 0.95, "of": "lower"}
 BOUND += [
@@ -228,6 +230,14 @@ STAGING_FIRST: Rows = [
         "other bytes",
     ),
     ({}, facts(applied=applied(passed={"production": {DIGEST: passed()}})), FAILED, "no passing entry"),
+    # Found in staging when the registry was adopted: it counts where the rule says so, for as long as it was there since.
+    ({}, facts(applied=ADOPTED), FAILED, "adopted in staging, never judged there"),
+    ({"adopted": True}, facts(applied=ADOPTED), PASSED, "adopted in staging on 2026-10-01"),
+    ({"adopted": True, "soak": "23h"}, facts(applied=ADOPTED), PASSED, "adopted in staging"),
+    ({"adopted": True, "soak": "25h"}, facts(applied=ADOPTED), INCONCLUSIVE, "in staging for 1 day"),
+    ({"adopted": True}, facts(applied=ADOPTED_OTHER), FAILED, "other bytes"),
+    ({"adopted": True}, facts(applied=applied(passed={})), FAILED, "no passing entry"),
+    ({"adopted": True}, facts(), PASSED, "applied in staging"),
     ({}, facts(applied=applied(passed={"staging": {DIGEST: passed(evidence=())}})), FAILED, "without evidence"),
     ({}, facts(applied=applied(bindings={"staging": binding(Bound(4, DIGEST), adopted=True)}, passed={})), FAILED, "adopted"),
     ({}, facts(stages_before=("staging", "canary")), FAILED, "canary"),
