@@ -29,6 +29,10 @@ os.environ |= {
     "no_proxy": "127.0.0.1,localhost",
 }
 
+# Beside other tests: two threads that wait for each other on a core that is not free are many times slower than one.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # On a machine that has other work a single example may take long. In CI the same commit gets the same examples: a landing must not hang on
 # chance; who works on it explores.
 hypothesis.settings.register_profile("people", deadline=None)

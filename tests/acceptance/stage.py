@@ -53,7 +53,7 @@ class Stage:
 
     def environment(self) -> dict[str, str]:
         """A user's environment: the project's commands on PATH, MLflow's address, nothing of this machine's git."""
-        kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "SSL_CERT_FILE") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "SSL_CERT_FILE", "OMP_NUM_THREADS") if name in os.environ}
         return kept | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.folder),
