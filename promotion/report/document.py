@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from promotion.domain import AppliedBinding, Bound, ObservedModel, ObservedVersion, Waiver
     from promotion.drift import Drift
     from promotion.evidence import Evidence
+    from promotion.intervals import Interval
     from promotion.journal import Hold, Recorded
     from promotion.status import Row
 
@@ -27,8 +28,9 @@ LINEAGE = ("data_version", "data_digest", "git_commit")
 class Seen:
     """Everything that the page tells, read once.
 
-    ``entries`` are the journal's, newest first; ``signers`` by an entry's commit; ``evidence`` by a statement's digest. ``commits`` is
-    the address under which a commit's page is found by its hash, None where it is not known.
+    ``entries`` are the journal's, newest first; ``signers`` by an entry's commit; ``evidence``, the 95 % ``intervals`` of its figures
+    and why one is ``unreadable`` by a statement's digest. ``commits`` is the address under which a commit's page is found by its hash,
+    None where it is not known.
     """
 
     environments: tuple[str, ...]
@@ -41,6 +43,8 @@ class Seen:
     signers: Mapping[str, str]
     signed: bool
     evidence: Mapping[str, Evidence]
+    intervals: Mapping[str, Mapping[str, Interval]]
+    unreadable: Mapping[str, str]
     registry: str
     commits: str | None
     at: datetime
@@ -62,7 +66,8 @@ def document(seen: Seen) -> dict[str, Any]:
         "environments": list(seen.environments),
         "models": [_model(seen, name, found) for name, found in sorted(bindings.items())],
         "entries": [_entry(one, seen.signers.get(one.sha)) for one in seen.entries],
-        "evidence": {digest: _evidence(one) for digest, one in sorted(seen.evidence.items())},
+        "evidence": {digest: _evidence(one, seen.intervals.get(digest, {})) for digest, one in sorted(seen.evidence.items())},
+        "unreadable": dict(sorted(seen.unreadable.items())),
     }
 
 
@@ -101,7 +106,20 @@ def _model(seen: Seen, name: str, bindings: dict[str, Any]) -> dict[str, Any]:
             if one.model == name
         ],
         "waivers": [_waiver(one, seen.at.date()) for one in seen.waivers if one.model == name],
+        "faults": [
+            {"environment": row.declared.environment, **fault}
+            for row in seen.rows
+            if row.declared.model == name
+            for fault in _faults(seen, row)
+        ],
     }
+
+
+def _faults(seen: Seen, row: Row) -> list[dict[str, str]]:
+    """Evidence that an applied binding rests on and that cannot be read."""
+    named = () if row.applied is None else row.applied.evidence
+    missing = {one: "the journal does not keep it" for one in named if one not in seen.evidence}
+    return [{"evidence": one, "reason": reason} for one in named if (reason := seen.unreadable.get(one) or missing.get(one))]
 
 
 def _waiver(waiver: Waiver, today: date) -> dict[str, Any]:
@@ -155,7 +173,7 @@ def _entry(recorded: Recorded, signer: str | None) -> dict[str, Any]:
     }
 
 
-def _evidence(evidence: Evidence) -> dict[str, Any]:
+def _evidence(evidence: Evidence, intervals: Mapping[str, Interval]) -> dict[str, Any]:
     parts = {name: {"labels": list(one.labels), "confusion": one.confusion} for name, one in evidence.counts.parts.items()}
     return {
         "evaluation": evidence.evaluation,
@@ -167,8 +185,15 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
         "by": evidence.by,
         "rows": evidence.counts.rows,
         "figures": {name: value if math.isfinite(value) else None for name, value in evidence.figures.items()},
+        "intervals": {name: [_end(one.low), _end(one.high)] for name, one in intervals.items()},
         "parts": parts,
+        "means": sorted(evidence.counts.sums),
     }
+
+
+def _end(value: float) -> float | None:
+    """Six digits, as verdicts show it; None where resamples do not tell."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def _bound(bound: Bound | None) -> dict[str, Any] | None:
@@ -180,12 +205,13 @@ def _time(moment: datetime | None) -> str | None:
 
 
 def attention(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """The models of a document that somebody should look at: not in sync, drifted, on hold, or with a waiver near its end."""
+    """The models of a document to look at: not in sync, drifted, on hold, a waiver near its end, evidence that cannot be read."""
     return tuple(
         model["name"]
         for model in found["models"]
         if model["drift"]
         or model["holds"]
+        or model["faults"]
         or any(one["state"] != "in force" for one in model["waivers"])
         or any(one["state"] != State.IN_SYNC.value for one in model["environments"].values())
     )

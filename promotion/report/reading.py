@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from promotion.drift import look
-from promotion.evidence import Evidence, EvidenceError, read
 from promotion.journal import EntryKind
 from promotion.plan import plan
 from promotion.report.document import Seen
+from promotion.report.statements import statements
 from promotion.repository import working
 from promotion.status import rows
 
 if TYPE_CHECKING:
-    from promotion.journal import State
     from promotion.survey import Workspace
 
 
@@ -25,6 +23,7 @@ def gather(workspace: Workspace, commits: str | None) -> Seen:
     found = drifted.survey
     # ``look`` plans against what was applied; what is pending is told against what is declared.
     made = plan(declaration.desired, found.observed, found.applied, policies=declaration.policies.digest)
+    kept = statements(found.state)
     entries = tuple(one for one in workspace.journal.entries() if one.entry.kind is not EntryKind.INTENT or one.sha == found.state.head)
     return Seen(
         environments=tuple(one.name for one in declaration.desired.environments),
@@ -36,26 +35,10 @@ def gather(workspace: Workspace, commits: str | None) -> Seen:
         entries=entries,
         signers=workspace.journal.signers(entries) if found.state.signed else {},
         signed=found.state.signed,
-        evidence=_evidence(found.state),
+        evidence=kept.evidence,
+        intervals=kept.intervals,
+        unreadable=kept.unreadable,
         registry=found.observed.registry,
         commits=commits,
         at=workspace.now(),
     )
-
-
-def _evidence(state: State) -> dict[str, Evidence]:
-    """Every statement that the journal keeps, by its digest; what cannot be read is left out, as it counts for nothing."""
-    if state.head is None:
-        return {}
-    blobs = {path: blob for path, blob in state.git.blobs(state.head, "evidence", recursive=True).items() if path.endswith(".json")}
-    contents = state.git.objects(tuple(blobs.values())) if blobs else ()
-    kept: dict[str, Evidence] = {}
-    for path, one in zip(blobs, contents, strict=True):
-        digest = path.rpartition("/")[2].removesuffix(".json")
-        if one is None or hashlib.sha256(one.content).hexdigest() != digest:
-            continue
-        try:
-            kept[digest] = read(one.content)
-        except EvidenceError:
-            continue
-    return kept

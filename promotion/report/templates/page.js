@@ -30,7 +30,18 @@
   const moment = (text) => h("time", { datetime: text }, time(text), " UTC");
   const short = (text) => h("code", { title: text }, text.slice(0, 12));
   const figure = (value) => value === null || value === undefined ? "–" : Number.isInteger(value) ? value.toLocaleString("en") :
-    Math.abs(value) < 0.001 && value !== 0 ? value.toExponential(2) : value.toFixed(4);
+    Math.abs(value) < 0.0001 && value !== 0 ? value.toExponential(2) : value.toFixed(4);
+  const RATIOS = new Set(["f1", "precision", "recall", "accuracy", "macro_f1", "false_alarm_rate"]);
+  /* An interval as it is drawn and written: a share of rows lies between 0 and 1, whatever resamples allow; null is an end that they do not tell. */
+  const interval = (evidence, name) => {
+    const found = evidence?.intervals[name], share = RATIOS.has(name.slice(name.lastIndexOf(".") + 1));
+    return found ? found.map((one) => one === null ? null : share ? Math.min(1, Math.max(0, one)) : one) : null;
+  };
+  const between = (ends) => ends.map((one) => one === null ? "unknown" : Number.isInteger(one) ? one : Math.abs(one) < 0.001 || Math.abs(one) > 100 ? figure(one) : one.toFixed(3)).join(" to ");
+  const measure = (evidence, name) => {
+    const ends = interval(evidence, name);
+    return [figure(evidence?.figures[name]), ends ? h("div", {}, h("small", { class: "soft" }, between(ends))) : null];
+  };
   const commit = (sha) => !sha ? "none" : page.commits ? link(page.commits + part(sha), short(sha)) : short(sha);
   const run = (id) => !id ? "none" : page.mlflow ? link(page.mlflow + "/#/runs/" + part(id), short(id)) : short(id);
   const versionLink = (name, version) => page.mlflow ? link(page.mlflow + "/#/models/" + part(name) + "/versions/" + part(version), "version " + version) : "version " + version;
@@ -40,7 +51,7 @@
   const pairs = (...rows) => h("dl", { class: "pairs" }, rows.filter(Boolean).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   const frame = (label, table) => h("div", { class: "frame", tabindex: "0", role: "region", "aria-label": label }, table);
   function grid(label, heads, rows, numbers = true, style = "") {
-    return frame(label, h("table", { class: style }, h("thead", {}, h("tr", {}, heads.map((one, index) => h("th", { scope: "col", class: numbers && index ? "num" : null }, one)))),
+    return frame(label, h("table", { class: style || (numbers ? "numbers" : null) }, h("thead", {}, h("tr", {}, heads.map((one, index) => h("th", { scope: "col", class: numbers && index ? "num" : null }, one)))),
       h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, index) => index === 0 ? h("th", { scope: "row" }, cell) :
         h("td", { class: numbers ? "num" : null, "data-of": numbers ? null : heads[index] }, cell)))))));
   }
@@ -58,17 +69,24 @@
   const notices = (model) => [
     ...model.drift.map((one) => tag("bad", "drifted: " + one.environment)),
     ...Object.entries(model.environments).filter(([, one]) => one.state === "pending" || one.state === "impossible").map(([name, one]) => tag(one.state === "pending" ? "warn" : "bad", one.state + ": " + name)),
+    ...model.faults.map((one) => tag("bad", "evidence cannot be read: " + one.environment)),
     ...model.holds.map((one) => tag("warn", "held: version " + one.version)),
     ...model.waivers.map((one) => tag(one.state === "in force" ? "soft" : "warn", "waiver " + one.state + ": " + one.gate)),
   ];
+  /* What somebody should look at, the worst first: [how bad, what, where, why, when]. */
+  const exceptions = (model) => [...model.drift.map((one) => [0, "drift", one.environment, "expected " + one.expected + ", got " + one.got, time(one.since)]),
+    ...model.faults.map((one) => [1, "evidence", one.environment, [short(one.evidence), " cannot be read: ", one.reason], ""]),
+    ...model.holds.map((one) => [3, "hold", one.environment, "version " + one.version + ": " + one.reason + " (" + one.by + ")", "since " + time(one.at)]),
+    ...model.waivers.map((one) => [{ expired: 2, "expires soon": 2, "in force": 4 }[one.state], "waiver, " + one.state, one.environment, one.gate + " of version " + one.version + ": " + one.reason + " (" + one.owner + ")", (one.state === "expired" ? "on " : "until ") + one.expires])];
   const urgent = new Map(page.models.map((model) => [model.name, notices(model).filter((one) => !one.classList.contains("soft")).length]));
 
+  const lacks = (applied) => applied.evidence.some((one) => page.unreadable[one] || !page.evidence[one]);
   function bindingCell(binding) {
     if (!binding) return h("span", { class: "none" }, "not managed");
     const applied = binding.applied;
     if (!applied) return [h("span", { class: "none" }, "never applied "), stateTag(binding.state)];
     return [h("span", { class: "v" }, applied.version === null ? "none" : "v" + applied.version), " ", applied.digest ? short(applied.digest) : null,
-      h("div", {}, h("small", { class: "soft" }, day(applied.at), " · ", applied.by, " · ", applied.evidence.length ? "evidence" : "no evidence")),
+      h("div", {}, h("small", { class: "soft" }, day(applied.at), " · ", applied.by, " · ", applied.evidence.length ? "evidence" : "no evidence", lacks(applied) ? " that cannot be read" : null)),
       applied.unverified ? tag("warn", "unverified") : null, applied.adopted ? tag("warn", "adopted") : null];
   }
 
@@ -105,7 +123,23 @@
     return ["What is where", h("h1", {}, "What is where"),
       h("dl", { class: "facts" }, fact("models", page.models.length), fact("to look at", looked), fact("journal entries", page.entries.length), fact("newest entry", newest ? day(newest.at) : "none"), fact("journal", page.signed ? "signed" : "not signed")),
       h("div", { class: "tools" }, search, counted), frame("Models by environment", h("table", { class: "stack" }, h("thead", {}, h("tr", {}, ths)), body)), h("p", {}, more),
+      toLookAt(), lost(),
       h("h2", {}, "Newest entries"), timeline(page.entries.slice(0, 12), null)];
+  }
+
+  const FIRST = 8;
+  function toLookAt() {
+    const found = page.models.flatMap((model) => exceptions(model).filter(([bad]) => bad < 4).map((one) => [model.name, ...one]));
+    if (!found.length) return null;
+    found.sort((a, b) => a[1] - b[1]);
+    const rows = found.slice(0, FIRST).map(([name, , ...cells]) => [link(modelPage(name), h("bdi", {}, name)), ...cells]);
+    return [h("h2", {}, "Drift, lost evidence, holds and what expires soon"), grid("To look at", ["Model", "What", "Where", "Why", "When"], rows, false, "stack"),
+      found.length > FIRST ? h("p", { class: "soft" }, "and " + (found.length - FIRST) + " more: sort the table above by what is to look at") : null];
+  }
+  function lost() {
+    const found = Object.entries(page.unreadable);
+    return found.length ? [h("h2", {}, "Evidence that cannot be read"), h("p", { class: "soft" }, "It counts for nothing: what rests on it is measured again."),
+      grid("Evidence that cannot be read", ["Statement", "Why"], found.slice(0, SHOWN).map(([digest, reason]) => [short(digest), reason]), false, "stack")] : null;
   }
 
   function told(entry, name) {
@@ -138,12 +172,29 @@
     const style = getComputedStyle(document.documentElement), colour = (name) => style.getPropertyValue(name).trim();
     const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
     const strokes = ["--accent", "--good", "--warn"], dashes = [[], [6, 4], [2, 3]];
-    const data = [rows.map(([version]) => version), ...names.map((name) => rows.map(([, one]) => one.figures[name] ?? null))];
+    /* Each figure stands a little beside its version's middle, so that its interval covers no other. */
+    const beside = (index) => (index - (names.length - 1) / 2) * 0.1;
+    const points = rows.flatMap(([version, one]) => names.map((name, index) => ({ x: version + beside(index), index, value: one.figures[name] ?? null, ends: interval(one, name) })));
+    const data = [points.map((one) => one.x), ...names.map((_, index) => points.map((one) => one.index === index ? one.value : null))];
+    const bounds = points.flatMap((one) => [one.value, ...(one.ends || [])]).filter((one) => typeof one === "number");
+    const low = Math.min(...bounds), high = Math.max(...bounds), room = (high - low) * 0.08 || 0.01;
+    const bars = (plot) => {
+      const { ctx, bbox } = plot;
+      ctx.save(); ctx.lineWidth = 1.5 * devicePixelRatio;
+      for (const one of points) if (one.ends && one.value !== null) {
+        const x = plot.valToPos(one.x, "x", true), at = (value, edge) => value === null ? edge : plot.valToPos(value, "y", true);
+        const bottom = at(one.ends[0], bbox.top + bbox.height), top = at(one.ends[1], bbox.top), cap = 4 * devicePixelRatio;
+        ctx.strokeStyle = colour(strokes[one.index]); ctx.beginPath(); ctx.moveTo(x, bottom); ctx.lineTo(x, top);
+        for (const y of [bottom, top]) { ctx.moveTo(x - cap, y); ctx.lineTo(x + cap, y); }
+        ctx.stroke();
+      }
+      ctx.restore();
+    };
     requestAnimationFrame(() => { if (place.isConnected) new uPlot({
-      width: Math.max(240, place.clientWidth - 20), height: 240, cursor: { show: false }, legend: { live: false },
-      scales: { x: { time: false, range: (_, low, high) => [low - .5, high + .5] } },
+      width: Math.max(240, place.clientWidth - 20), height: 260, cursor: { show: false }, legend: { live: false }, hooks: { draw: [bars] },
+      scales: { x: { time: false, range: () => [rows[0][0] - .5, rows[rows.length - 1][0] + .5] }, y: { range: () => [low - room, high + room] } },
       axes: [{ ...axis, incrs: [1, 2, 5, 10, 50], values: (_, ticks) => ticks.map((one) => Number.isInteger(one) ? "v" + one : "") }, { ...axis, size: 64 }],
-      series: [{ label: "by version" }, ...names.map((name, index) => ({ label: name, stroke: colour(strokes[index]), width: 2, dash: dashes[index], points: { size: 8, show: true } }))],
+      series: [{ label: "by version" }, ...names.map((name, index) => ({ label: name, stroke: colour(strokes[index]), width: 2, dash: dashes[index], spanGaps: true, points: { size: 8, show: true } }))],
     }, data, place); });
     return place;
   }
@@ -151,17 +202,29 @@
     const rows = model.versions.map((one) => [one.version, measured(model, one.version)[0]]).filter(([, one]) => one).reverse();
     if (!rows.length) return h("p", { class: "none" }, "The journal keeps no evidence of this model.");
     const names = CHIEF.filter((name) => rows.some(([, one]) => typeof one.figures[name] === "number"));
-    return [chart(rows, names.slice(0, 3)), grid("Metrics by version", ["Version", "Rows", ...names], rows.map(([version, one]) => ["version " + version, figure(one.rows), ...names.map((name) => figure(one.figures[name]))]))];
+    const known = rows.some(([, one]) => names.some((name) => interval(one, name)));
+    return [chart(rows, names.slice(0, 3)), grid("Metrics by version", ["Version", "Rows", ...names], rows.map(([version, one]) => ["version " + version, figure(one.rows), ...names.map((name) => measure(one, name))])),
+      h("p", { class: "soft" }, h("small", {}, known ? "Below a figure, and as bars in the chart: its 95 % interval, from 1,000 resamples of the rows." : "This evidence keeps no resamples of its rows, so its figures have no intervals."))];
   }
   function matrices(evidence) {
     const bodies = Object.entries(evidence.parts).map(([name, one]) => {
       const label = name === "model" ? "The whole model" : "Part: " + name;
-      const numbers = grid(label + ", confusion matrix", ["true ↓ predicted →", ...one.labels], one.labels.map((text, index) => [text, ...one.confusion[index].map(figure)]));
+      const numbers = grid(label + ", confusion matrix", ["true ↓ predicted →", ...one.labels], one.labels.map((text, index) => [text, ...one.confusion[index].map(figure)]), true, "matrix");
       const prefix = name === "model" ? "" : name + ".";
-      const chief = CHIEF.filter((key) => typeof evidence.figures[prefix + key] === "number").slice(0, 4).map((key) => key + " " + figure(evidence.figures[prefix + key])).join(" · ");
-      return h("div", {}, h("h3", {}, label), h("p", { class: "soft" }, h("small", {}, chief)), numbers);
+      const chief = CHIEF.filter((key) => typeof evidence.figures[prefix + key] === "number").slice(0, 4).map((key) => {
+        const ends = interval(evidence, prefix + key);
+        return h("div", {}, key, " ", figure(evidence.figures[prefix + key]), ends ? h("span", { class: "soft" }, " (" + between(ends) + ")") : null);
+      });
+      return h("div", {}, h("h3", {}, label), h("p", {}, h("small", {}, chief)), numbers);
     });
-    return h("div", { class: "cards" }, bodies);
+    return [h("div", { class: "cards" }, bodies), h("div", { class: "cards wide" }, classes(evidence), means(evidence))];
+  }
+  function classes(evidence) {
+    const names = Object.keys(evidence.figures).filter((one) => one.startsWith("class.") && one.endsWith(".recall")).map((one) => one.slice(6, -7));
+    return names.length ? h("div", {}, h("h3", {}, "By class"), grid("Recall by class", ["Class", "Rows", "Recall"], names.map((one) => [one, figure(evidence.figures["class." + one + ".support"]), measure(evidence, "class." + one + ".recall")]))) : null;
+  }
+  function means(evidence) {
+    return evidence.means.length ? h("div", {}, h("h3", {}, "Means over the rows"), grid("Means over the rows", ["What", "Mean"], evidence.means.map((one) => [one, measure(evidence, one)]))) : null;
   }
   function slider(model, found) {
     const events = found.filter((entry) => entry.kind === "outcome" || entry.kind === "adopted").filter((entry) => entry.changes.some((one) => one.model === model.name)).reverse();
@@ -187,12 +250,10 @@
     const latest = model.versions.flatMap((one) => measured(model, one.version).slice(0, 1).map((evidence) => [one.version, evidence]))[0];
     const bound = (one) => one.applied ? [h("p", { class: "v" }, one.applied.version === null ? "none" : versionLink(name, one.applied.version)), h("p", {}, stateTag(one.state), one.applied.unverified ? tag("warn", "unverified") : null, one.applied.adopted ? tag("warn", "adopted") : null),
       h("p", { class: "soft" }, "since ", moment(one.applied.at), " by ", one.applied.by), h("p", {}, "commit ", commit(one.applied.commit)), one.applied.digest ? h("p", {}, "digest ", short(one.applied.digest)) : null] : [h("p", { class: "none" }, "never applied"), stateTag(one.state)];
-    const exceptions = [...model.drift.map((one) => ["drift", one.environment, "expected " + one.expected + ", got " + one.got, time(one.since)]),
-      ...model.holds.map((one) => ["hold", one.environment, "version " + one.version + ": " + one.reason + " (" + one.by + ")", time(one.at)]),
-      ...model.waivers.map((one) => ["waiver, " + one.state, one.environment, one.gate + " of version " + one.version + ": " + one.reason + " (" + one.owner + ")", "until " + one.expires])];
+    const looked = exceptions(model).map(([, ...cells]) => cells);
     return [name, h("p", { class: "soft" }, link("#/", "All models")), h("h1", {}, h("bdi", {}, name)),
       h("div", { class: "cards" }, page.environments.filter((one) => model.environments[one]).map((one) => h("div", { class: "card" }, h("h2", {}, one), bound(model.environments[one])))),
-      exceptions.length ? [h("h2", {}, "To look at"), grid("Drift, holds and waivers", ["What", "Where", "Why", "When"], exceptions, false, "stack")] : null,
+      looked.length ? [h("h2", {}, "To look at"), grid("Drift, evidence, holds and waivers", ["What", "Where", "Why", "When"], looked, false, "stack")] : null,
       h("h2", {}, "What was where, at a time"), slider(model, found),
       h("h2", {}, "Metrics by version"), metrics(model),
       latest ? [h("h2", {}, "Confusion matrix of version ", latest[0]), h("p", { class: "soft" }, latest[1].evaluation, " on ", latest[1].dataset.path, ", ", figure(latest[1].rows), " rows"), matrices(latest[1])] : null,
@@ -201,13 +262,15 @@
   }
   function comparison(change) {
     const after = change.evidence.map((one) => page.evidence[one]).filter(Boolean);
+    const faults = change.evidence.filter((one) => page.unreadable[one] || !page.evidence[one]).map((one) =>
+      h("p", {}, tag("bad", "evidence cannot be read"), short(one), ": ", page.unreadable[one] || "the journal does not keep it"));
     const before = change.before ? Object.values(page.evidence).filter((one) => one.artifact === change.before.digest) : [];
-    return after.map((one) => {
+    return [faults, after.map((one) => {
       const old = before.find((other) => other.evaluation === one.evaluation && other.dataset.sha256 === one.dataset.sha256);
       const names = CHIEF.filter((name) => typeof one.figures[name] === "number");
       return [h("p", { class: "soft" }, one.evaluation, " on ", one.dataset.path, ", ", figure(one.rows), " rows, by ", one.evaluator, ", isolation: ", one.isolation),
-        grid("Figures before and after", ["Figure", "Before", "After", "Difference"], names.map((name) => { const was = old?.figures[name], is = one.figures[name]; return [name, figure(was), figure(is), typeof was === "number" ? (is >= was ? "+" : "−") + figure(Math.abs(is - was)) : "–"]; }))];
-    });
+        grid("Figures before and after", ["Figure", "Before", "After", "Difference"], names.map((name) => { const was = old?.figures[name], is = one.figures[name]; return [name, old ? measure(old, name) : "–", measure(one, name), typeof was === "number" ? (is >= was ? "+" : "−") + figure(Math.abs(is - was)) : "–"]; }))];
+    })];
   }
   function entryView(sha) {
     const entry = entries.get(sha);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from promotion.domain import (
 from promotion.drift import Drift, DriftKind
 from promotion.evidence import Evaluator, Evidence
 from promotion.figures import Counts
+from promotion.intervals import Interval
 from promotion.journal import Entry, EntryKind, Hold, Recorded, RecordedChange, Refusal
 from promotion.report.document import Seen
 from promotion.status import Row, State
@@ -62,6 +64,14 @@ def evidence(name: str, version: int) -> Evidence:
         finished=AT + timedelta(minutes=version),
         by="Ada",
     )
+
+
+def intervals(found: Evidence) -> dict[str, Interval]:
+    """Of every part's shares, two hundredths around the figure: the upper end may lie beyond 1, as that of few rows does."""
+    names = ("f1", "recall", "tabular.f1")
+    return {name: Interval(found.figures[name] - 0.02, found.figures[name] + 0.02) for name in names} | {
+        "precision": Interval(0.9, math.inf)
+    }
 
 
 def _version(version: int) -> ObservedVersion:
@@ -134,6 +144,8 @@ def seen(names: list[str], *, entries: int = 12, versions: int = 5, measured: bo
         signers={one.sha: "ci" for one in recorded},
         signed=True,
         evidence={one.digest: one for name in names if measured for one in (evidence(name, v) for v in range(1, versions + 1))},
+        intervals={one.digest: intervals(one) for name in names if measured for one in (evidence(name, v) for v in range(1, versions + 1))},
+        unreadable={},
         registry="http://127.0.0.1:5000",
         commits="https://example.org/team/models/commit/",
         at=AT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from urllib.parse import quote
 
 import pytest
@@ -11,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 
 from promotion.report.document import attention, document
 from promotion.report.page import page as html
-from tests.promotion.report.site import seen
+from tests.promotion.report.site import evidence, seen
 
 NAMES = ["churn-eu", "fraud-cards", "moe-flows", "price-forecast"]
 MODEL = "#/model/moe-flows"
@@ -29,7 +30,7 @@ HOSTILE = [
 
 
 def rows(page):
-    return page.locator("table.stack tbody tr > th").all_inner_texts()
+    return page.get_by_role("region", name="Models by environment").locator("tbody tr > th").all_inner_texts()
 
 
 def entry(found) -> str:
@@ -106,6 +107,67 @@ def test_a_model_shows_figures_parts_and_links(opened):
     assert "http://127.0.0.1:5000/#/models/moe-flows/versions/5" in links
     assert any(one.startswith("https://example.org/team/models/commit/") for one in links)
     assert page.locator(".u-legend .u-label").all_inner_texts() == ["f1", "precision", "recall"]
+
+
+def test_figures_bear_their_intervals_within_what_a_share_can_be(opened):
+    page = opened(seen(NAMES), MODEL)
+    shown = cells(page, "Metrics by version")
+    found = evidence("moe-flows", 5)
+    f1 = found.figures["f1"]
+    last = dict(zip(shown[0], shown[-1], strict=True))
+    assert last["Version"] == "version 5"
+    assert last["f1"].split("\n") == [f"{f1:.4f}", f"{f1 - 0.02:.3f} to {min(1, f1 + 0.02):.3f}".replace("1.000", "1")]
+    assert last["precision"].split("\n")[1] == "0.900 to unknown"
+    assert "\n" not in last["accuracy"], "resamples do not give it, so none is shown"
+    assert page.get_by_text("95 % interval").count() == 1
+
+
+def test_a_composite_model_shows_the_matrix_of_each_part_as_it_was_counted(opened):
+    page = opened(seen(NAMES), MODEL)
+    for name, one in evidence("moe-flows", 5).counts.parts.items():
+        label = ("The whole model" if name == "model" else f"Part: {name}") + ", confusion matrix"
+        shown = cells(page, label)
+        assert shown[0][1:] == list(one.labels)
+        assert [[int(cell.replace(",", "")) for cell in row[1:]] for row in shown[1:]] == one.confusion
+
+
+def cells(page, label: str) -> list[list[str]]:
+    """A table's cells, row by row."""
+    rows = page.get_by_role("region", name=label, exact=True).locator("tr")
+    found: list[list[str]] = rows.evaluate_all("all => all.map((row) => [...row.cells].map((one) => one.innerText.trim()))")
+    return found
+
+
+def test_what_expires_soon_is_told_on_the_first_page_and_what_is_in_force_is_not(opened):
+    found = seen([*NAMES, "ticket-router"])
+    (waiver,) = found.waivers
+    far = replace(waiver, model="churn-eu", expires=date(2027, 11, 27))
+    over = replace(waiver, model="ticket-router", expires=date(2026, 11, 19))
+    page = opened(replace(found, waivers=(waiver, far, over)))
+    shown = [row[:2] for row in cells(page, "To look at")]
+    assert ["moe-flows", "waiver, expires soon"] in shown
+    assert ["ticket-router", "waiver, expired"] in shown
+    assert not [row for row in shown if row[0] == "churn-eu"]
+    assert shown[1] == ["moe-flows", "drift"], "the worst comes first"
+
+
+def test_evidence_that_cannot_be_read_is_told_where_it_was_relied_on(opened):
+    found = seen(NAMES)
+    lost = evidence("churn-eu", 4).digest
+    kept = {name: one for name, one in found.evidence.items() if name != lost}
+    page = opened(replace(found, evidence=kept, unreadable={lost: "not JSON: <b>x</b>"}))
+    assert cells(page, "Evidence that cannot be read")[1] == [lost[:12], "not JSON: <b>x</b>"]
+    assert "churn-eu" in cells(page, "To look at")[2][0]
+    assert "that cannot be read" in cells(page, "Models by environment")[1][2]
+    page.get_by_role("link", name="churn-eu").first.click()
+    page.get_by_role("heading", name="churn-eu", level=1).wait_for()
+    assert f"{lost[:12]} cannot be read: not JSON: <b>x</b>" in page.locator("main").inner_text()
+
+
+def test_evidence_that_the_journal_does_not_keep_is_told_too(opened):
+    found = replace(seen(NAMES), evidence={}, intervals={})
+    assert set(attention(document(found))) == set(NAMES)
+    assert "the journal does not keep it" in opened(found, entry(found)).locator("main").inner_text()
 
 
 def test_a_promotion_shows_what_changed(opened):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -42,6 +44,40 @@ def test_it_tells_what_is_applied_and_what_drifted(scene, capsys):
     scene.move(2, "Staging")
     (model,) = written(scene)["models"]
     assert [(one["kind"], one["environment"]) for one in model["drift"]] == [("pointer", "staging")]
+
+
+def test_of_a_journal_in_which_evidence_was_damaged_no_page_is_written(scene, capsys):
+    scene.measure()
+    scene.rule("staging", "  - gate: bound\n    metric: f1\n    min: 0.5\n")
+    scene.declare(staging=2, production="none")
+    assert scene.reconcile().refused == ()
+    found = written(scene)
+    (digest,) = found["models"][0]["environments"]["staging"]["applied"]["evidence"]
+    assert list(found["evidence"]) == [digest]
+    assert (found["unreadable"], found["models"][0]["faults"]) == ({}, [])
+
+    page = (scene.folder / "site" / "report.json").read_bytes()
+    path = next(one for one in scene.git("ls-tree", "-r", "--name-only", "promotion-journal").splitlines() if digest in one)
+    damage(scene, path, b"{}")
+    assert run(root, ["report", "-C", str(scene.folder), "--tracking-uri", scene.url, "--out", str(scene.folder / "site")]) == 6
+    assert "evidence is only ever added" in capsys.readouterr().err
+    assert (scene.folder / "site" / "report.json").read_bytes() == page
+
+
+def damage(scene: Scene, path: str, content: bytes) -> None:
+    """Append an entry to the journal which puts other bytes into one of its files, and says nothing of it."""
+    index = {"GIT_INDEX_FILE": str(scene.folder / ".git" / "damaged"), "PATH": os.environ["PATH"]}
+
+    def git(*arguments: str, stdin: bytes = b"") -> str:
+        done = subprocess.run(["git", *arguments], cwd=scene.folder, env=index, input=stdin, capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    head, tree = scene.git("rev-parse", "promotion-journal"), scene.git("rev-parse", "promotion-journal^{tree}")
+    text = scene.git("cat-file", "commit", "promotion-journal").replace(scene.git("rev-parse", "promotion-journal^"), head)
+    git("read-tree", "promotion-journal")
+    git("update-index", "--cacheinfo", f"100644,{git('hash-object', '-w', '--stdin', stdin=content)},{path}")
+    made = git("hash-object", "-w", "-t", "commit", "--stdin", stdin=(text.replace(tree, git("write-tree")) + "\n").encode())
+    git("update-ref", "refs/heads/promotion-journal", made)
 
 
 def test_it_writes_nothing_into_the_registry_or_the_journal(scene):
