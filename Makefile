@@ -27,7 +27,7 @@ ACTIONLINT_VERSION := v1.7.12
 
 STAMP := $(VENV)/.installed-$(WITH)$(if $(TORCH_INDEX),-cpu)
 
-.PHONY: help setup tools old-server demo test lint format kills races bench coverage mutants lock act wheel clean
+.PHONY: help setup tools old-server demo screenshots test lint format kills races bench coverage mutants lock act wheel clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -74,6 +74,9 @@ old-server: setup ## MLflow 2.9.2 in an environment of its own, for the tests of
 
 demo: setup ## The main job, told step by step, on a server of its own; KEEP=1 leaves it up
 	@KEEP='$(KEEP)' $(BIN)/python -m tests.acceptance.demo
+
+screenshots: setup ## The pictures of the README, of the page that the demo writes (needs chromium)
+	@$(BIN)/python -m tests.acceptance.screenshots
 
 test: setup ## The whole test suite, two files at once; ARGS='tests/promotion -x' for a part, JOBS=0 for one process
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -36,3 +36,10 @@ def test_its_declaration_is_valid() -> None:
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"make ([a-z]+)", README))))
 def test_its_make_targets_exist(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README))))
+def test_its_pictures_are_there_and_small(name: str) -> None:
+    content = (ROOT / name).read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    assert len(content) < 200_000

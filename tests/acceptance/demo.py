@@ -29,6 +29,7 @@ def main() -> int:
         if keep:
             server.leave_running()
             print(f"MLflow UI: {server.url}", flush=True)
+            print(f"The page: {folder / 'site' / 'index.html'}", flush=True)
             print(f"Try it: cd {stage.repository} && export MLFLOW_TRACKING_URI={server.url}", flush=True)
             print(f"End it: kill -- -{server.group} && rm -r {folder}", flush=True)
     except StoryFailed as failure:

@@ -62,6 +62,7 @@ def tell(stage: Stage) -> None:
         ask(1)
     audit(stage)
     predict(stage)
+    page(stage)
 
 
 def data(stage: Stage) -> None:
@@ -201,6 +202,20 @@ def predict(stage: Stage) -> None:
     """Load the result as its users do, and predict."""
     stage.say("Its users load it by stage, by alias and by number, and predict")
     stage.check("@production" in stage.python(PREDICT), "the alias cannot be loaded")
+
+
+def page(stage: Stage) -> None:
+    """Write the page: it shows what is where now, and every promotion, refusal, healing and rollback on the way."""
+    stage.say("And a page for everybody: what is where, since when, by whom and on which evidence")
+    stage.run("promotion report --out ../site", shows=("0 to look at",))
+    found = json.loads((stage.folder / "site" / "report.json").read_text(encoding="utf-8"))
+    model = next(one for one in found["models"] if one["name"] == MODEL)
+    where = {name: one["applied"]["version"] for name, one in model["environments"].items()}
+    stage.check(where == {"staging": 4, "production": 1}, f"the page shows {where}")
+    kinds = {one["kind"] for entry in found["entries"] for one in entry["changes"]}
+    stage.check(kinds >= {"promote", "heal", "rollback"}, f"the page tells of {kinds} alone")
+    stage.check({one["version"] for entry in found["entries"] for one in entry["refusals"]} == {2, 3}, "the page lacks a refusal")
+    stage.check(all("f1" in one["intervals"] for one in found["evidence"].values()), "figures on the page lack their intervals")
 
 
 def _refused(stage: Stage, gate: str) -> None:

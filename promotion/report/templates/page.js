@@ -26,6 +26,8 @@
   const entryPage = (sha) => "#/entry/" + part(sha);
   const tag = (kind, text) => h("span", { class: "tag " + kind }, h("span", { "aria-hidden": "true" }, MARK[kind]), text);
   const time = (text) => text ? text.slice(0, 16).replace("T", " ") : "";
+  /* A person's name without the address, where there is little room. */
+  const who = (text) => text.replace(/^(.*\S)\s+<[^<>\s]+@[^<>\s]+>$/, "$1");
   const day = (text) => text ? text.slice(0, 10) : "";
   const moment = (text) => h("time", { datetime: text }, time(text), " UTC");
   const short = (text) => h("code", { title: text }, text.slice(0, 12));
@@ -86,7 +88,7 @@
     const applied = binding.applied;
     if (!applied) return [h("span", { class: "none" }, "never applied "), stateTag(binding.state)];
     return [h("span", { class: "v" }, applied.version === null ? "none" : "v" + applied.version), " ", applied.digest ? short(applied.digest) : null,
-      h("div", {}, h("small", { class: "soft" }, day(applied.at), " · ", applied.by, " · ", applied.evidence.length ? "evidence" : "no evidence", lacks(applied) ? " that cannot be read" : null)),
+      h("div", {}, h("small", { class: "soft" }, day(applied.at), " · ", who(applied.by), " · ", applied.evidence.length ? "evidence" : "no evidence", lacks(applied) ? " that cannot be read" : null)),
       applied.unverified ? tag("warn", "unverified") : null, applied.adopted ? tag("warn", "adopted") : null];
   }
 
@@ -154,7 +156,7 @@
       const refused = entry.refusals.some((one) => name === null || one.model === name);
       const back = entry.changes.some((one) => one.kind === "rollback");
       return h("li", { class: refused ? "is-bad" : back ? "is-warn" : entry.changes.length ? "is-good" : "" },
-        h("p", {}, link(entryPage(entry.sha), time(entry.at) + " UTC"), " ", h("small", { class: "soft" }, entry.kind, " · ", entry.by)), told(entry, name),
+        h("p", {}, link(entryPage(entry.sha), time(entry.at) + " UTC"), " ", h("small", { class: "soft" }, entry.kind, " · ", who(entry.by))), told(entry, name),
         h("p", { class: "soft" }, h("small", {}, entry.subject)));
     }));
   }
@@ -194,7 +196,7 @@
       width: Math.max(240, place.clientWidth - 20), height: 260, cursor: { show: false }, legend: { live: false }, hooks: { draw: [bars] },
       scales: { x: { time: false, range: () => [rows[0][0] - .5, rows[rows.length - 1][0] + .5] }, y: { range: () => [low - room, high + room] } },
       axes: [{ ...axis, incrs: [1, 2, 5, 10, 50], values: (_, ticks) => ticks.map((one) => Number.isInteger(one) ? "v" + one : "") }, { ...axis, size: 64 }],
-      series: [{ label: "by version" }, ...names.map((name, index) => ({ label: name, stroke: colour(strokes[index]), width: 2, dash: dashes[index], spanGaps: true, points: { size: 8, show: true } }))],
+      series: [{ label: "by version" }, ...names.map((name, index) => ({ label: name, stroke: colour(strokes[index]), width: 2, dash: dashes[index], spanGaps: true, points: { size: 8, show: true, fill: colour(strokes[index]) } }))],
     }, data, place); });
     return place;
   }

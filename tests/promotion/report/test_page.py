@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import struct
 from dataclasses import replace
 from datetime import date
 from urllib.parse import quote
@@ -12,6 +14,10 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 
 from promotion.report.document import attention, document
 from promotion.report.page import page as html
+from promotion.report.page import write
+from tests.acceptance.screenshots import SHOTS, shoot
+from tests.acceptance.stage import PROJECT
+from tests.acceptance.story import MODEL as MODEL_OF_THE_STORY
 from tests.promotion.report.site import evidence, seen
 
 NAMES = ["churn-eu", "fraud-cards", "moe-flows", "price-forecast"]
@@ -222,3 +228,11 @@ def test_the_document_is_json_with_nothing_undefined():
     assert json.loads(json.dumps(found, allow_nan=False))["schema"] == "promotion/report/v1"
     assert attention(found) == ("fraud-cards", "moe-flows")
     assert next(one for one in found["models"] if one["name"] == "moe-flows")["waivers"][0]["state"] == "expires soon"
+
+
+def test_the_pictures_of_the_readme_can_be_taken_anew(browser, tmp_path):
+    write(document(seen([MODEL_OF_THE_STORY, *NAMES])), tmp_path / "site")
+    shoot(browser, tmp_path / "site", tmp_path / "images")
+    taken = {file.stem: file.read_bytes() for file in (tmp_path / "images").iterdir()}
+    assert {f".github/images/{name}.png" for name in taken} == set(re.findall(r"\]\((.*?\.png)\)", (PROJECT / "README.md").read_text()))
+    assert all(struct.unpack(">II", content[16:24]) == tuple(SHOTS[name][1]["viewport"].values()) for name, content in taken.items())
