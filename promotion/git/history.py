@@ -82,6 +82,12 @@ class History(Objects):
             changes.append(Changed(path, _blob(before), _blob(after), mode))
         return {sha: tuple(one) for sha, one in found.items()}
 
+    def difference(self, before: str, after: str, paths: Sequence[str]) -> str | None:
+        """How these files (relative to the top) differ between two commits, as a patch; None when one of the commits is not here."""
+        plain = ("-p", "-U2", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
+        answer = self.run("-C", str(self.root), "diff-tree", *plain, checked(before), checked(after), "--", *paths, good=(0, 128))
+        return answer.text if answer.code == 0 else None
+
     def dirty(self, paths: Sequence[str]) -> tuple[str, ...]:
         """The files under these paths that differ from HEAD, in the index or the working tree, or are not tracked; sorted."""
         answer = self.run("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", *paths)

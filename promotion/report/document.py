@@ -28,9 +28,9 @@ LINEAGE = ("data_version", "data_digest", "git_commit")
 class Seen:
     """Everything that the page tells, read once.
 
-    ``entries`` are the journal's, newest first; ``signers`` by an entry's commit; ``evidence``, the 95 % ``intervals`` of its figures
-    and why one is ``unreadable`` by a statement's digest. ``commits`` is the address under which a commit's page is found by its hash,
-    None where it is not known.
+    ``entries`` are the journal's, newest first; ``patches`` (how the declaration changed) and ``signers`` by an entry's commit.
+    ``evidence``, the 95 % ``intervals`` of its figures and why one is ``unreadable`` by a statement's digest. ``commits`` is the
+    address under which a commit's page is found by its hash, None where it is not known.
     """
 
     environments: tuple[str, ...]
@@ -40,6 +40,7 @@ class Seen:
     waivers: tuple[Waiver, ...]
     holds: tuple[Hold, ...]
     entries: tuple[Recorded, ...]
+    patches: Mapping[str, str]
     signers: Mapping[str, str]
     signed: bool
     evidence: Mapping[str, Evidence]
@@ -65,7 +66,7 @@ def document(seen: Seen) -> dict[str, Any]:
         "signed": seen.signed,
         "environments": list(seen.environments),
         "models": [_model(seen, name, found) for name, found in sorted(bindings.items())],
-        "entries": [_entry(one, seen.signers.get(one.sha)) for one in seen.entries],
+        "entries": [_entry(one, seen.signers.get(one.sha), seen.patches.get(one.sha)) for one in seen.entries],
         "evidence": {digest: _evidence(one, seen.intervals.get(digest, {})) for digest, one in sorted(seen.evidence.items())},
         "unreadable": dict(sorted(seen.unreadable.items())),
     }
@@ -141,7 +142,7 @@ def _version(version: ObservedVersion) -> dict[str, Any]:
     return {**made, "run": version.identity.run_id, "description": version.description, **links}
 
 
-def _entry(recorded: Recorded, signer: str | None) -> dict[str, Any]:
+def _entry(recorded: Recorded, signer: str | None, patch: str | None) -> dict[str, Any]:
     entry = recorded.entry
     return {
         "sha": recorded.sha,
@@ -154,6 +155,7 @@ def _entry(recorded: Recorded, signer: str | None) -> dict[str, Any]:
         "plan": entry.plan,
         "policies": entry.policies,
         "signer": signer,
+        **({} if patch is None else {"patch": patch}),
         "changes": [
             {
                 "kind": one.kind.value,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from promotion.drift import look
 from promotion.journal import EntryKind
 from promotion.plan import plan
+from promotion.report.declared import patches
 from promotion.report.document import Seen
 from promotion.report.statements import statements
 from promotion.repository import working
@@ -33,6 +34,7 @@ def gather(workspace: Workspace, commits: str | None) -> Seen:
         waivers=declaration.policies.waivers,
         holds=found.state.holds(),
         entries=entries,
+        patches=patches(workspace.git, workspace.layout.files, entries),
         signers=workspace.journal.signers(entries) if found.state.signed else {},
         signed=found.state.signed,
         evidence=kept.evidence,

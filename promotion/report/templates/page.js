@@ -280,6 +280,7 @@
     return ["Entry " + sha.slice(0, 12), h("p", { class: "soft" }, link("#/", "All models")), h("h1", {}, entry.subject || "Entry " + sha.slice(0, 12)),
       pairs(["what", entry.kind], ["when", moment(entry.at)], ["applied by", entry.by], ["author", entry.author], ["commit", commit(entry.commit)], ["journal", short(entry.sha)], ["signed by", entry.signer || "nobody"],
         entry.plan ? ["plan", short(entry.plan)] : null, entry.policies ? ["policies", short(entry.policies)] : null),
+      entry.patch ? [h("h2", {}, "What was declared since the entry before"), frame("Changes of the declaration", h("pre", {}, entry.patch.split("\n").map((line) => h("div", { class: { "+": "good", "-": "bad" }[line[0]] || "soft" }, line || " "))))] : null,
       entry.changes.map((one) => [h("h2", {}, link(modelPage(one.model), h("bdi", {}, one.model)), " in ", one.environment), h("p", {}, h("strong", {}, one.kind), ": ", shownVersion(one.before), " → ", shownVersion(one.after), " ", statusTag(one.status)),
         pairs(["digest before", one.before ? h("code", {}, one.before.digest) : "none"], ["digest after", one.after ? h("code", {}, one.after.digest) : "none"]), one.evidence.length ? comparison(one) : h("p", { class: "none" }, "No evidence was recorded with this change.")]),
       entry.refusals.map((one) => [h("h2", {}, link(modelPage(one.model), h("bdi", {}, one.model)), " in ", one.environment), h("p", {}, tag("bad", "refused"), one.version === null ? "none" : "version " + one.version), h("ul", {}, one.reasons.map((reason) => h("li", {}, reason)))]),

@@ -133,6 +133,7 @@ def seen(names: list[str], *, entries: int = 12, versions: int = 5, measured: bo
             drifts.append(Drift(DriftKind.POINTER, name, "production", versions - 1, "4", "stage 2, alias 4", AT - timedelta(hours=3)))
             holds.append(Hold(name, "production", versions, digest(name, versions), "alarms at night", AT - timedelta(days=2), by))
             waivers.append(Waiver("bound", name, versions - 1, None, "production", "grace", "new data", date(2026, 11, 27), PLACE))
+    recorded.sort(key=lambda one: one.entry.at, reverse=True)
     return Seen(
         environments=ENVIRONMENTS,
         rows=tuple(rows),
@@ -140,7 +141,11 @@ def seen(names: list[str], *, entries: int = 12, versions: int = 5, measured: bo
         drifts=tuple(drifts),
         waivers=tuple(waivers),
         holds=tuple(holds),
-        entries=tuple(sorted(recorded, key=lambda one: one.entry.at, reverse=True)),
+        entries=tuple(recorded),
+        patches={
+            one.sha: f"environments.yaml\n@@ -4,3 +4,3 @@ models:\n     production:\n-      use: 1\n+      use: {one.entry.id[0]}"
+            for one in recorded[:100]
+        },
         signers={one.sha: "ci" for one in recorded},
         signed=True,
         evidence={one.digest: one for name in names if measured for one in (evidence(name, v) for v in range(1, versions + 1))},

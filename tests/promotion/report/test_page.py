@@ -185,6 +185,15 @@ def test_a_promotion_shows_what_changed(opened):
     assert page.get_by_text("digest after").count() == 1
 
 
+def test_a_promotion_shows_what_was_declared(opened):
+    found = seen(NAMES)
+    sha = next(iter(found.patches))
+    page = opened(replace(found, patches={sha: "environments.yaml\n-      use: 1\n+      use: <b>2</b>"}), f"#/entry/{sha}")
+    lines = page.get_by_role("region", name="Changes of the declaration").locator("pre div")
+    assert lines.all_inner_texts() == ["environments.yaml", "-      use: 1", "+      use: <b>2</b>"]
+    assert lines.evaluate_all("all => all.map((one) => one.className)") == ["soft", "bad", "good"]
+
+
 def test_a_refusal_tells_why(opened):
     found = seen(NAMES)
     refused = next(one for one in found.entries if one.entry.refusals)

@@ -80,6 +80,23 @@ def damage(scene: Scene, path: str, content: bytes) -> None:
     git("update-ref", "refs/heads/promotion-journal", made)
 
 
+def test_each_entry_tells_what_was_declared_since_the_one_before(scene):
+    scene.declare(staging=2, production="none")
+    scene.commit("Something else")
+    scene.reconcile()
+    scene.declare(staging=2, production=1)
+    scene.commit("Something else again")
+    scene.reconcile()
+    (scene.folder / "policies" / "deeper").mkdir()
+    third, second, first = written(scene, "-C", str(scene.folder / "policies" / "deeper"))["entries"]
+    assert "patch" not in first, "its commit is the first of all"
+    for entry, old, new in ((second, 1, 2), (third, "none", 1)):
+        lines = entry["patch"].splitlines()
+        assert (lines[0], lines[1][:2]) == ("environments.yaml", "@@")
+        assert [line for line in lines if line.startswith("-")] == [f"-      use: {old}"]
+        assert [line for line in lines if line.startswith("+")] == [f"+      use: {new}"]
+
+
 def test_it_writes_nothing_into_the_registry_or_the_journal(scene):
     before = scene.shown(), scene.journal()
     written(scene)
