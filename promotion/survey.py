@@ -12,9 +12,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promotion import facts as collecting
-from promotion.approvals import Reader
-from promotion.decide import decide
 from promotion.domain import Decision, Desired, Observed, Plan
 from promotion.errors import JournalError, Unavailable, UsageError
 from promotion.plan import plan
@@ -23,6 +20,7 @@ from promotion.repository import Declaration, Layout, desired_at, policies_at
 from promotion.sources import committed, same
 
 if TYPE_CHECKING:
+    from promotion import facts as collecting
     from promotion.domain import AppliedModel
     from promotion.git import Git
     from promotion.journal import Journal, State
@@ -96,17 +94,17 @@ def survey(workspace: Workspace, declaration: Declaration, *, base: str | None =
     desired = declaration.desired
     if base is not None:
         desired = since(workspace.git, workspace.layout, base, desired)
-    state, observed = _read(workspace, desired.models, at_once=not to_write)
-    applied = state.applied_all()
+    state, applied, observed = _read(workspace, desired.models, at_once=not to_write)
     made = plan(desired, observed, applied, policies=declaration.policies.digest)
     return Survey(replace(declaration, desired=desired), state, observed, applied, made)
 
 
-def _read(workspace: Workspace, models: tuple[str, ...], *, at_once: bool) -> tuple[State, Observed]:
-    """The journal and the registry; at once, since both wait for somebody else most of the time, or one after the other."""
+def _read(workspace: Workspace, models: tuple[str, ...], *, at_once: bool) -> tuple[State, Mapping[str, AppliedModel], Observed]:
+    """The journal, what it says was applied, and the registry; at once, since both wait for somebody else most of the time, or in turn."""
     with ThreadPoolExecutor(1) as pool:
         early = pool.submit(workspace.registry.observe, models) if at_once else None
         state = workspace.journal.read()
+        applied = state.applied_all()
         observed = early.result() if early else workspace.registry.observe(models)
     while True:
         try:
@@ -117,9 +115,9 @@ def _read(workspace: Workspace, models: tuple[str, ...], *, at_once: bool) -> tu
             newer = workspace.journal.read()
             if newer.head == state.head:
                 raise
-            state, observed = newer, workspace.registry.observe(models)
+            state, applied, observed = newer, newer.applied_all(), workspace.registry.observe(models)
         else:
-            return state, observed
+            return state, applied, observed
 
 
 def since(git: Git, layout: Layout, base: str, desired: Desired) -> Desired:
@@ -141,6 +139,10 @@ def judge(
     ``measure`` False judges with the evidence at hand. ``model`` restricts the decision to one model. ``base`` says that a pull
     request against it is judged.
     """
+    # Here, since commands that judge nothing are spared the time that it takes to import them.
+    from promotion.approvals import Reader
+    from promotion.decide import decide
+
     made = found.plan if model is None else only(found.plan, model)
     head = found.declaration.policies
     changed = None if base is None else touched(workspace, head, base)
@@ -161,6 +163,8 @@ def judge(
 
 def collector_of(workspace: Workspace, found: Survey, commit: str, policies: tuple[Policies, ...]) -> collecting.Collector:
     """What collects the facts of one survey; it measures nothing and looks for evidence in the journal and the folder."""
+    from promotion import facts as collecting
+
     heads = cache(partial(_head_of, workspace.git))
     return collecting.Collector(
         registry=workspace.registry,
