@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 
+from promotion.figures import Counts
 from promotion.report.document import attention, document
 from promotion.report.page import page as html
 from promotion.report.page import write
@@ -59,7 +60,7 @@ def test_a_phone_need_not_scroll_sideways(opened, place):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_search_narrows_and_tells_how_many(opened):
+def test_search_nartotaland_tells_how_many(opened):
     page = opened(seen(NAMES))
     assert rows(page) == NAMES
     page.get_by_label("Search").fill("FRAUD")
@@ -212,6 +213,33 @@ def test_hostile_names_are_shown_and_do_nothing(opened, name):
     assert page.locator("main img, main script, main b").count() == 0
     hrefs = page.locator("a").evaluate_all("all => all.map((one) => one.protocol)")
     assert set(hrefs) == {"file:", "http:", "https:"}
+
+
+def test_hostile_names_in_evidence_are_shown_and_do_nothing(opened):
+    found = seen(["one"])
+    good = evidence("one", 5)
+    labels = [one for one in HOSTILE if "\u202e" not in one]  # that one is written by its number
+    size = len(labels)
+    matrix = [[row * size + column for column in range(size)] for row in range(size)]
+    part = {"labels": labels, "confusion": matrix}
+    total = sum(map(sum, matrix))
+    counts = Counts.model_validate(
+        {
+            "schema": "promotion/counts/v1",
+            "rows": total,
+            "seconds": 1.0,
+            "positive": labels[0],
+            "parts": {"model": part, labels[1]: part},
+            "classes": {labels[0]: {"support": total, "correct": 1}},
+            "sums": {labels[1]: 2.5},
+        }
+    )
+    bad = replace(good, counts=counts, dataset_path=HOSTILE[0], evaluation=HOSTILE[1])
+    page = opened(replace(found, evidence={good.digest: bad}, intervals={}), "#/model/one")
+    assert cells(page, "The whole model, confusion matrix")[0][1:] == labels
+    assert cells(page, "Recall by class")[1][0] == labels[0]
+    assert cells(page, "Means over the rows")[1][0] == labels[1]
+    assert page.locator("main img, main script, main b").count() == 0
 
 
 def test_a_page_that_does_not_exist_says_so(opened):
