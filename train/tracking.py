@@ -7,6 +7,7 @@ import logging
 import math
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -237,10 +238,11 @@ def _git(*arguments: str) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """MLflow's and torch's chatter stays out of the way of the result."""
+    """MLflow's and torch's chatter stays out of the way of the result; where to see the run goes to stderr."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
     finally:
         logging.disable(before)

@@ -59,7 +59,8 @@ class TestEveryWorkflow:
         assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(load(file)["on"])
 
     def test_has_no_path_filter_behind_which_a_required_check_would_wait_for_ever(self, file: Path) -> None:
-        for trigger in load(file)["on"].values():
+        triggers = load(file)["on"]
+        for trigger in triggers.values() if {"pull_request", "merge_group"} & set(triggers) else ():
             assert not isinstance(trigger, dict) or not {"paths", "paths-ignore"} & set(trigger)
 
     def test_says_which_shell_it_means(self, file: Path) -> None:
@@ -109,7 +110,7 @@ class TestEveryStep:
                 assert step["with"]["fetch-depth"] == "0", "a shallow clone cannot tell what was in staging"
 
 
-@pytest.mark.parametrize("name", ["gate", "apply", "drift", "rollback"])
+@pytest.mark.parametrize("name", ["gate", "apply", "drift", "rollback", "train"])
 def test_git_gets_the_token_of_the_step_that_runs_it_and_nothing_without_one(name: str, tmp_path: Path) -> None:
     found = load(named(name))
     settings = next(holder["env"] for holder in (found, *found["jobs"].values()) if "GIT_CONFIG_COUNT" in holder.get("env", {}))
@@ -130,7 +131,7 @@ def test_an_action_has_one_version_everywhere() -> None:
     assert all(len(shas) == 1 for shas in found.values()), found
 
 
-@pytest.mark.parametrize("name", ["gate", "apply", "drift", "rollback"])
+@pytest.mark.parametrize("name", ["gate", "apply", "drift", "rollback", "train"])
 def test_nothing_needs_the_network_under_act(name: str) -> None:
     for step in steps(named(name)):
         if step.get("uses", "").startswith("./"):
@@ -169,7 +170,9 @@ def test_what_writes_stands_behind_the_environment_of_production() -> None:
     for file in WORKFLOWS:
         for name, job in jobs(file):
             writes = (job["permissions"] or {}).get("contents") == "write" or "SIGNING_KEY" in str(job)
-            assert not writes or job.get("environment") == "production", f"{file.stem}: {name}"
+            # A proposal is a branch: who writes it has nothing else, and runs nothing that was trained.
+            proposes = (file.stem, name) == ("train", "propose") and "secrets." not in str(job) and "python" not in str(job)
+            assert not writes or proposes or job.get("environment") == "production", f"{file.stem}: {name}"
 
 
 def test_model_code_never_runs_beside_a_credential() -> None:
