@@ -101,7 +101,8 @@ def _checks(change: Change, head: Policies, applied: Policies | None, facts: Fac
         if twin is None:
             merged.append(check)
         else:
-            merged[twin] = replace(merged[twin], policy=BOTH)
+            one = merged[twin]
+            merged[twin] = _Check(one.gate, one.parameters, one.enforce, one.place, BOTH)
     return merged
 
 

@@ -8,8 +8,14 @@ is; then it is widened as by the rule of three (Hanley, Lippman-Hand 1983): by â
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
 
 LEAST_UNITS = 30
 """With fewer independent units (rows, or groups of them) there is no interval: resamples of so few are too narrow to be honest."""
@@ -30,44 +36,66 @@ class Estimate:
     """A figure: its value, its values in each resample (None: resamples do not give it), and the independent units behind it."""
 
     point: float
-    values: Sequence[float] | None = None
+    values: Sequence[float] | Array | None = field(default=None, compare=False)
     units: float = math.inf
 
     def interval(self, confidence: float) -> Interval | None:
         """The two-sided interval; None without resamples, or with fewer units than LEAST_UNITS."""
         if self.values is None or self.units < LEAST_UNITS or not math.isfinite(self.point):
             return None
+        import numpy as np
+
         tail = (1 - confidence) / 2
-        if all(value == self.values[0] for value in self.values):
+        ordered = np.sort(np.asarray(self.values, dtype=np.float64))  # NaN comes last
+        if ordered[0] == ordered[-1]:
             wide = -math.log(tail) / self.units
             return Interval(self.point - wide, self.point + wide)
-        low = sorted(-math.inf if math.isnan(value) else value for value in self.values)
-        high = sorted(math.inf if math.isnan(value) else value for value in self.values)
-        return Interval(_quantile(low, tail), _quantile(high, 1 - tail))
+        lost = int(np.isnan(ordered).sum())
+        if lost:
+            worst, known = np.full(lost, math.inf), ordered[: len(ordered) - lost]
+            return Interval(_quantile(np.concatenate([-worst, known]), tail), _quantile(np.concatenate([known, worst]), 1 - tail))
+        return Interval(_quantile(ordered, tail), _quantile(ordered, 1 - tail))
 
 
 def difference(one: Estimate, other: Estimate) -> Estimate:
     """One figure minus the other; both must be of the same resamples."""
-    return _combined(one, other, lambda a, b: a - b)
+    both = _both(one, other)
+    return Estimate(one.point - other.point, None if both is None else both[0] - both[1], min(one.units, other.units))
 
 
 def ratio(one: Estimate, other: Estimate) -> Estimate:
     """One figure over the other; both must be of the same resamples."""
-    return _combined(one, other, lambda a, b: a / b if b else math.nan)
+    both = _both(one, other)
+    point = one.point / other.point if other.point else math.nan
+    return Estimate(point, None if both is None else _over(*both), min(one.units, other.units))
 
 
-def _combined(one: Estimate, other: Estimate, how: Callable[[float, float], float]) -> Estimate:
-    values = None
-    if one.values is not None and other.values is not None:
-        values = [how(a, b) for a, b in zip(one.values, other.values, strict=True)]
-    return Estimate(how(one.point, other.point), values, min(one.units, other.units))
+def _both(one: Estimate, other: Estimate) -> tuple[Array, Array] | None:
+    """The values of both, resample by resample; raises ValueError when they are not as many."""
+    import numpy as np
+
+    if one.values is None or other.values is None:
+        return None
+    here, there = np.asarray(one.values, dtype=np.float64), np.asarray(other.values, dtype=np.float64)
+    if here.shape != there.shape:
+        msg = f"{len(here)} resamples of one figure, {len(there)} of the other"
+        raise ValueError(msg)
+    return here, there
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float:
+def _over(here: Array, there: Array) -> Array:
+    import numpy as np
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Array = np.where(there != 0, here / there, np.nan)
+    return found
+
+
+def _quantile(ordered: Array, share: float) -> float:
     """Between order statistics, as numpy does by default; infinite as soon as an infinite one counts."""
     place = share * (len(ordered) - 1)
     below = math.floor(place)
-    low, high, rest = ordered[below], ordered[min(below + 1, len(ordered) - 1)], place - below
+    low, high, rest = float(ordered[below]), float(ordered[min(below + 1, len(ordered) - 1)]), place - below
     if low == high or not rest:
         return low
     return low + rest * (high - low)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -144,7 +144,7 @@ class Sampled:
     def __init__(self, data: bytes, counts: Counts) -> None:
         self._data, self._counts = data, counts
         self._made: Replicates | None = None
-        self._known: dict[str, Sequence[float] | None] = {}
+        self._known: dict[str, Array | None] = {}
 
     @property
     def made(self) -> Replicates:
@@ -153,11 +153,10 @@ class Sampled:
             self._made = read(self._data, self._counts)
         return self._made
 
-    def values(self, figure: str) -> Sequence[float] | None:
-        """A figure's value in each resample, NaN where it is 0/0; None when resamples do not give it."""
+    def values(self, figure: str) -> Array | None:
+        """(1000,) a figure's value in each resample, NaN where it is 0/0; None when resamples do not give it."""
         if figure not in self._known:
-            found = self.made.figure(figure, self._counts)
-            self._known[figure] = None if found is None else found.tolist()
+            self._known[figure] = self.made.figure(figure, self._counts)
         return self._known[figure]
 
     def units(self, figure: str) -> float:
@@ -256,8 +255,8 @@ def _check(made: Replicates, counts: Counts) -> None:
         _require(bool(((hits >= 0) & (hits <= said) & (hits <= made.truth)).all()), f"{name}: hits exceed the rows")
         _require(np.array_equal(said.sum(0), rows), f"{name}: other rows than the labels have")
         matrix = np.array(counts.parts[name].confusion, dtype=np.int64)
-        for column, point in ((made.truth, matrix.sum(1)), (hits, matrix.diagonal()), (said, matrix.sum(0))):
-            _require(_fit(column, point), f"{name}: they do not lie around its counts")
+        columns, points = np.concatenate([made.truth, hits, said]), np.concatenate([matrix.sum(1), matrix.diagonal(), matrix.sum(0)])
+        _require(_fit(columns, points), f"{name}: they do not lie around its counts")
     for name, (support, correct) in made.classes.items():
         _require(bool(((correct >= 0) & (correct <= support)).all()), f"{name}: correct exceeds support")
         one = counts.classes[name]
@@ -272,8 +271,10 @@ def _fit(columns: Array, points: Array) -> bool:
     """Whether each (1000,) column lies around its count: its mean within eight standard errors of it."""
     import numpy as np
 
-    error = columns.std(-1) / np.sqrt(RESAMPLES)
-    return bool((np.abs(columns.mean(-1) - points) <= 8 * error + 1e-9).all())
+    mean = columns.sum(-1) / RESAMPLES
+    apart = columns - mean[:, None]
+    error = np.sqrt(np.einsum("ij,ij->i", apart, apart)) / RESAMPLES
+    return bool((np.abs(mean - points) <= 8 * error + 1e-9).all())
 
 
 def _over(over: Array, under: Array) -> Array:

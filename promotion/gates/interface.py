@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from promotion.domain import AppliedModel, Barred, Change, ObservedModel, ObservedVersion, Status, Waiver
 from promotion.intervals import Estimate
 from promotion.registry.interface import Artifact, Run
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
 
 
 class Parameters(BaseModel):
@@ -35,7 +40,7 @@ class Unknown:
 class Sample(Protocol):
     """The figures of one piece of evidence in each of 1,000 resamples of its rows."""
 
-    def values(self, figure: str) -> Sequence[float] | None:
+    def values(self, figure: str) -> Sequence[float] | Array | None:
         """A figure's value in each resample, NaN where it is 0/0; None when resamples do not give it."""
         ...
 
