@@ -69,5 +69,17 @@ def _signed(
         .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        # Since Python 3.13 a chain without these is not trusted (RFC 5280, 4.2.1.1 to 4.2.1.3).
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(_use(authority=authority), critical=True)
     )
     return made.sign(signer, hashes.SHA256())
+
+
+def _use(*, authority: bool) -> x509.KeyUsage:
+    """An authority signs certificates, everybody else signs what he says."""
+    nothing = dict.fromkeys(
+        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only"), False
+    )
+    return x509.KeyUsage(digital_signature=not authority, key_cert_sign=authority, crl_sign=authority, **nothing)
