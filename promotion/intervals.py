@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+    Values = Sequence[float] | Array
 
 LEAST_UNITS = 30
 """With fewer independent units (rows, or groups of them) there is no interval: resamples of so few are too narrow to be honest."""
@@ -36,7 +37,7 @@ class Estimate:
     """A figure: its value, its values in each resample (None: resamples do not give it), and the independent units behind it."""
 
     point: float
-    values: Sequence[float] | Array | None = field(default=None, compare=False)
+    values: Values | None = field(default=None, compare=False)
     units: float = math.inf
 
     def interval(self, confidence: float) -> Interval | None:

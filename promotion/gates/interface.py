@@ -6,10 +6,10 @@ with a sample that passes and one that fails. A gate that lacks a fact says ERRO
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,9 +18,7 @@ from promotion.intervals import Estimate
 from promotion.registry.interface import Artifact, Run
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
+    from promotion.intervals import Values
 
 
 class Parameters(BaseModel):
@@ -40,7 +38,7 @@ class Unknown:
 class Sample(Protocol):
     """The figures of one piece of evidence in each of 1,000 resamples of its rows."""
 
-    def values(self, figure: str) -> Sequence[float] | Array | None:
+    def values(self, figure: str) -> Values | None:
         """A figure's value in each resample, NaN where it is 0/0; None when resamples do not give it."""
         ...
 
