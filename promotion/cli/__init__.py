@@ -22,6 +22,7 @@ COMMANDS = {
     "validate": ("files", "Check the files alone: every problem at once."),
     "plan": ("judge", "Show what reconcile would change, and why."),
     "evaluate": ("judge", "Measure one version on pinned data; keep and print the evidence."),
+    "compare": ("judge", "Two versions side by side, measured on the same rows."),
     "fetch": ("steps", "Fetch what is to be measured: reads the registry, runs no model code."),
     "measure": ("steps", "Measure what was fetched: runs model code, needs no credential."),
     "gate": ("judge", "Evaluate what lacks evidence, then let the rules decide."),

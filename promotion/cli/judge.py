@@ -79,6 +79,31 @@ def evaluate(options: Shared, version: str) -> int:
 
 @click.command(cls=Command)
 @shared
+@click.argument("name")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--confidence", type=click.FloatRange(0.5, 0.99), default=0.95, show_default=True, help="Of the intervals, two-sided.")
+@NO_MEASURE
+def compare(options: Shared, name: str, first: str, second: str, confidence: float, measure: bool) -> int:  # noqa: FBT001 - click's values
+    """Two versions of a model side by side, on pinned data: figures with intervals, and that of the difference on the same rows.
+
+    A and B are version numbers, or environments: what the journal says is applied there. What was measured before is not measured again.
+    """
+    from promotion.comparison import chosen
+    from promotion.comparison import compare as side_by_side
+    from promotion.repository import working
+
+    workspace = build.workspace(options)
+    declaration = working(workspace.git, workspace.layout)
+    environments = tuple(one.name for one in declaration.desired.environments)
+    one, other = (chosen(workspace, name, text, environments) for text in (first, second))
+    found = side_by_side(workspace, declaration.policies, one, other, confidence=confidence, measure=measure)
+    show(options, "compared", found)
+    return Exit.DONE
+
+
+@click.command(cls=Command)
+@shared
 @BASE
 @click.option("--plan", "agreed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Judge exactly this plan, or refuse.")
 @click.option("--model", metavar="NAME", help="Judge the changes of one model only.")

@@ -15,6 +15,7 @@ from promotion.journal.lease import open_intent
 from promotion.render.document import document, plain
 
 if TYPE_CHECKING:
+    from promotion.comparison import Compared
     from promotion.domain import AppliedModel
     from promotion.drift import Drifted
     from promotion.evidence import Evidence
@@ -208,6 +209,27 @@ def holds(found: Sequence[Hold]) -> str:
 def evidence(measured: Sequence[Evidence]) -> str:
     """The statements themselves, by their names."""
     return document("promotion/evidence/v1", {"statements": {one.digest: one.statement() for one in measured}})
+
+
+def compared(found: Sequence[Compared]) -> str:
+    """Two versions side by side; an undefined figure and an end that is not known are null."""
+    values = [
+        {
+            "evaluation": one.evaluation,
+            "model": one.first.name,
+            "versions": [one.first.version, one.second.version],
+            "evidence": one.evidence,
+            "rows": one.rows,
+            "dataset": one.dataset,
+            "confidence": one.confidence,
+            "note": one.note,
+            "figures": {
+                line.figure: {"first": line.first, "second": line.second, "difference": line.apart, "told": line.told} for line in one.lines
+            },
+        }
+        for one in found
+    ]
+    return document("promotion/compared/v1", {"evaluations": values})
 
 
 def examined(found: Examined) -> str:

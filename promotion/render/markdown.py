@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from promotion.domain import Change, ChangeKind, Decision, Judged, Plan, Problem, Status, Verdict
-from promotion.render import reports, rules, text
+from promotion.render import comparing, reports, rules, text
 from promotion.render.problem import render_error
 from promotion.render.style import harmless
 
 if TYPE_CHECKING:
+    from promotion.comparison import Compared
     from promotion.drift import Drift, Drifted
     from promotion.errors import PromotionError
     from promotion.inforce import InForce
@@ -97,6 +98,17 @@ def selftest(tried: Sequence[Tried]) -> str:
     return "\n".join(
         ["### Gates, tried", "", "| gate | environment | from | known-bad inputs |", "|---|---|---|---|", *rows, "", rules.summary(tried)]
     )
+
+
+def compared(found: Sequence[Compared]) -> str:
+    """Two versions side by side, a table for each evaluation."""
+    blocks = []
+    for one in found:
+        lines = (comparing.columns(one), *comparing.rows(one))
+        first, *rest = (f"| {' | '.join(map(escape, line))} |" for line in lines)
+        note = ["", escape(one.note)] if one.note else []
+        blocks.append("\n".join([f"### {escape(comparing.head(one))}", "", first, "| :-- | --: | --: | --: | :-- |", *rest, *note]))
+    return "\n\n".join(blocks)
 
 
 def _since(one: Drift) -> str:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from promotion.domain import Change, ChangeKind, Decision, ModelVersionRef, Plan
 from promotion.journal.lease import open_intent
-from promotion.render import adopting, changes, reports, rules
+from promotion.render import adopting, changes, comparing, reports, rules
 from promotion.render.problem import render_problems
 from promotion.render.style import bold, dim, harmless
 
 if TYPE_CHECKING:
+    from promotion.comparison import Compared
     from promotion.domain import AppliedModel
     from promotion.drift import Drifted
     from promotion.evidence import Evidence
@@ -173,6 +174,11 @@ def holds(found: Sequence[Hold]) -> str:
 def evidence(measured: Sequence[Evidence]) -> str:
     """Figures of each evaluation, and the statement's name."""
     return harmless(reports.evidence(measured))
+
+
+def compared(found: Sequence[Compared]) -> str:
+    """Two versions side by side."""
+    return harmless(comparing.text(found))
 
 
 def examined(found: Examined) -> str:
