@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 _REF = re.compile(r"(?P<name>[^/:@\s]+)/(?P<version>[1-9][0-9]*)(?:@sha256:(?P<digest>[0-9a-f]{64}))?")
@@ -182,6 +182,10 @@ class Barred:
     reason: str
     by: str
     place: Place = field(compare=False)
+
+
+SOON = timedelta(days=14)
+"""What expires within this time is said to expire soon."""
 
 
 @dataclass(frozen=True, slots=True)

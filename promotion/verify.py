@@ -86,7 +86,9 @@ def refs(workspace: Workspace, found: Survey, *, name: str | None, since: str) -
 def _chosen(
     workspace: Workspace, found: Survey, name: str | None, environment: str | None, since: str | None
 ) -> list[tuple[str, str, AppliedBinding]]:
-    only = None if since in {None, "none"} else set(_applied_after(workspace, since or ""))
+    only = None
+    if since not in {None, "none"}:
+        only = {(change.model, change.environment) for one in workspace.journal.after(since or "") for change in one.entry.changes}
     return [
         (model, one.name, binding)
         for model, memory in sorted(found.applied.items())
@@ -95,15 +97,6 @@ def _chosen(
         if name in {None, model} and environment in {None, one.name} and model in found.observed.models
         if only is None or (model, one.name) in only
     ]
-
-
-def _applied_after(workspace: Workspace, entry: str) -> Iterator[tuple[str, str]]:
-    """Model and environment of every binding that entries after this one changed."""
-    for one in workspace.journal.entries():
-        if one.sha == entry:
-            return
-        yield from ((change.model, change.environment) for change in one.entry.changes)
-    raise UsageError(f"the journal has no entry {entry:.40}", hint="promotion history shows its entries; 'none' stands before the first")
 
 
 def verdict(found: Iterable[Verified]) -> Exit:

@@ -93,6 +93,16 @@ def workspace(shared: Shared, timeout: float | None = None) -> Workspace:
     )
 
 
+def commits(given: str | None = None) -> str | None:
+    """The address under which a commit's page is found by its hash; without one, the CI's own repository. Raises UsageError."""
+    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+    if given is None and server and repository:
+        given = f"{server}/{repository}/commit/"
+    if given is not None and not given.startswith(("https://", "http://")):
+        raise UsageError("--commits is not an http(s) address", hint="write it as https://example.org/team/models/commit/")
+    return given.rstrip("/") + "/" if given else None
+
+
 def by(repository: Git) -> str:
     """Who runs this: the CI's actor, else git's user."""
     actor = os.environ.get("GITHUB_ACTOR")

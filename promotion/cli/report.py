@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from promotion.cli import build
 from promotion.cli.options import Command, Shared, shared
-from promotion.errors import Exit, UsageError
+from promotion.errors import Exit
 
 
 @click.command(cls=Command)
@@ -25,16 +24,7 @@ def report(options: Shared, out: Path, commits: str | None) -> int:
     from promotion.report.page import write
     from promotion.report.reading import gather
 
-    found = document(gather(build.workspace(options), _commits(commits)))
+    found = document(gather(build.workspace(options), build.commits(commits)))
     paths = write(found, out)
     click.echo(f"{paths[0]}: {len(found['models'])} models, {len(found['entries'])} entries, {len(attention(found))} to look at")
     return Exit.DONE
-
-
-def _commits(given: str | None) -> str | None:
-    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
-    if given is None and server and repository:
-        given = f"{server}/{repository}/commit/"
-    if given is not None and not given.startswith(("https://", "http://")):
-        raise UsageError("--commits is not an http(s) address", hint="write it as https://example.org/team/models/commit/")
-    return given.rstrip("/") + "/" if given else None

@@ -111,6 +111,17 @@ class Journal:
             left = None if left is None else left - 1
             yield Recorded(link.sha, entry)
 
+    def after(self, sha: str) -> Iterator[Recorded]:
+        """Entries after one, newest first; ``"none"`` stands before the first. Raises UsageError, at its end, where there is no such."""
+        for one in self.entries():
+            if one.sha == sha:
+                return
+            yield one
+        if sha != "none":
+            raise UsageError(
+                f"the journal has no entry {sha:.40}", hint="promotion history shows its entries; 'none' stands before the first"
+            )
+
     def state_at(self, time: datetime) -> State | None:
         """The journal as it was at a time, None before its first entry. Raises as ``read``."""
         found = self._place.known()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from promotion.gates.interface import Gate, Lineage
     from promotion.inforce import InForce
     from promotion.journal import Fault, Hold, Recorded, State
+    from promotion.notifying.delivery import Delivery
+    from promotion.notifying.happenings import Happening
     from promotion.orders import Done, Orders
     from promotion.pin import Pinned
     from promotion.reconcile import Outcome
@@ -170,6 +172,13 @@ def measured(done: Sequence[Done]) -> str:
 def drift(found: Drifted) -> str:
     """What the registry shows otherwise than it was applied, and the plan that heals its pointers."""
     return document("promotion/drift/v1", {**_plan(found.survey.plan), "drifts": found.drifts, "bytes_read": found.read})
+
+
+def notified(told: Sequence[Happening], sent: Sequence[Delivery], *, declared: int, dry_run: bool) -> str:
+    """What webhooks were told; of a receiver its format and host alone."""
+    receivers = [{"receiver": str(one.receiver), "posts": one.total, "accepted": one.accepted, "fault": one.fault} for one in sent]
+    found = {"happenings": told, "receivers": receivers, "declared": declared, "dry_run": dry_run}
+    return document("promotion/notified/v1", found)
 
 
 def status(rows: Sequence[Row], state: State, made: Plan, *, now: datetime) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from promotion.domain import Decision, Plan
 from promotion.errors import InvalidFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from promotion.domain import Judged, Place, Problem
     from promotion.errors import PromotionError
+    from promotion.notifying.delivery import Delivery
 
 
 def error(found: PromotionError) -> tuple[str, ...]:
@@ -30,7 +31,14 @@ def view(name: str, *values: object) -> tuple[str, ...]:
             return decision(judged)
         case "outcome", (object(decision=Decision() as judged),):
             return decision(judged)
+        case "notified", (_, sent):
+            return unreached(cast("Sequence[Delivery]", sent))
     return ()
+
+
+def unreached(sent: Sequence[Delivery]) -> tuple[str, ...]:
+    """A warning for each webhook that did not take what it was told."""
+    return tuple(_mark("warning", None, "not told", f"{one.receiver}: {one.fault}", None) for one in sent if one.fault is not None)
 
 
 def plan(made: Plan) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from promotion.failed import Answered
     from promotion.gates.interface import Gate, Lineage
     from promotion.journal import Entry, Fault, Hold, Recorded, RecordedChange, State
+    from promotion.notifying.delivery import Delivery
+    from promotion.notifying.happenings import Happening
     from promotion.reconcile import Outcome
     from promotion.restore import Restored
     from promotion.statement import Examined
@@ -76,6 +78,22 @@ def answered(found: Sequence[Answered]) -> str:
             lines += [f"STAYS     {one.stayed.message}", *([f"  hint: {one.stayed.hint}"] if one.stayed.hint else [])]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def notified(told: Sequence[Happening], sent: Sequence[Delivery], *, declared: int, dry_run: bool) -> str:
+    """What was told, and which receivers took it."""
+    if not declared and not dry_run:
+        return "nobody is to be told: PROMOTION_WEBHOOKS names no receiver"
+    lines = [line for one in told for line in (one.sentence, *(f"  {reason}" for reason in one.reasons))] or ["nothing to tell"]
+    for one in sent:
+        letters = count(one.total, "post")
+        if dry_run:
+            lines.append(f"would     tell {one.receiver} ({letters})")
+        elif one.fault is None:
+            lines.append(f"told      {one.receiver} ({letters})")
+        else:
+            lines.append(f"NOT TOLD  {one.receiver}: {one.fault} ({one.accepted} of {letters} taken)")
+    return "\n".join(lines)
 
 
 def status(rows: Sequence[Row], state: State, *, lock: Entry | None) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from promotion.gates.interface import Gate, Lineage
     from promotion.inforce import InForce
     from promotion.journal import Fault, Hold, Recorded, State
+    from promotion.notifying.delivery import Delivery
+    from promotion.notifying.happenings import Happening
     from promotion.orders import Done, Orders
     from promotion.pin import Pinned
     from promotion.reconcile import Outcome
@@ -137,6 +139,11 @@ def drift(found: Drifted) -> str:
     if made.problems:
         blocks.append(render_problems(made.problems))
     return "\n\n".join([*blocks, *([] if found.survey.state.signed or found.survey.state.head is None else [reports.UNSIGNED])])
+
+
+def notified(told: Sequence[Happening], sent: Sequence[Delivery], *, declared: int, dry_run: bool) -> str:
+    """What webhooks were told."""
+    return harmless(reports.notified(told, sent, declared=declared, dry_run=dry_run))
 
 
 def status(rows: Sequence[Row], state: State, made: Plan, *, now: datetime) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from promotion.domain import SOON
 from promotion.status import State
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from promotion.status import Row
 
 SCHEMA = "promotion/report/v1"
-SOON = timedelta(days=14)
-"""What expires within this time is said to expire soon."""
 LINEAGE = ("data_version", "data_digest", "git_commit")
 
 
