@@ -224,8 +224,9 @@ def main() -> int:
     if event not in WORKFLOW_OF:
         print(f"which event? make act EVENT={'|'.join(WORKFLOW_OF)}", file=sys.stderr)
         return 2
-    names = ("MLFLOW_TRACKING_URI", "PAGE_FOLDER")
-    secrets = {name: os.environ[name] for name in os.environ if name.startswith("MLFLOW_TRACKING_") and name not in names}
+    names = ("MLFLOW_TRACKING_URI", "PAGE_FOLDER", "NOTIFY")
+    secret = ("MLFLOW_TRACKING_", "PROMOTION_WEBHOOK")
+    secrets = {name: os.environ[name] for name in os.environ if name.startswith(secret) and name not in names}
     if key := os.environ.get("PROMOTION_SIGNING_KEY_FILE"):
         secrets["PROMOTION_SIGNING_KEY"] = Path(key).read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="promotion-act-") as folder:

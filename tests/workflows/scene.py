@@ -208,11 +208,14 @@ class Scene:
         git(self.clone, "merge", "--quiet", "--no-ff", "--message", f"Merge {branch}", branch)
         self.push("main")
 
-    def apply(self, *, signed: bool = True, url: str | None = None, page: Path | None = None) -> Run:
-        """Run apply.yml as a push to main would; ``page`` is the folder that the page is published to."""
+    def apply(self, *, signed: bool = True, url: str | None = None, page: Path | None = None, webhooks: str | None = None) -> Run:
+        """Run apply.yml as a push to main would; ``page`` is the folder that the page is published to, ``webhooks`` are told."""
         git(self.clone, "fetch", "--quiet", "origin")
         secrets = {"PROMOTION_SIGNING_KEY": self.key.read_text(encoding="utf-8")} if signed else {}
         variables = {"MLFLOW_TRACKING_URI": self.url if url is None else url} | ({"PAGE_FOLDER": str(page)} if page else {})
+        if webhooks is not None:
+            variables["NOTIFY"] = "true"
+            secrets["PROMOTION_WEBHOOKS"] = webhooks
         return self._act(variables, secrets).run("push", payload(self.clone, "push"))
 
     def dispatch(self, workflow: str, **inputs: str) -> Run:

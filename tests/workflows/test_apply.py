@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.promotion.notifying.webhook import listening
 from tests.server import free_port
 from tests.workflows.act import git
 from tests.workflows.scene import Scene
@@ -107,6 +108,23 @@ def test_the_page_is_published_after_an_apply_with_what_was_refused(scene: Scene
     assert entry["commit"] == git(scene.origin, "rev-parse", "main")
     assert [one["model"] for one in entry["refusals"]] == [scene.bad]
     assert "2 models, 1 entries" in run.summary
+
+
+def test_webhooks_are_told_what_was_applied_and_refused_and_a_dead_one_makes_nothing_red(scene: Scene) -> None:
+    promote(scene, "both", good_staging=1, bad_staging=1)
+    with listening() as webhook:
+        dead = f"http://127.0.0.1:{free_port()}/path-that-is-a-secret"
+        run = scene.apply(webhooks=f"slack {dead} refused\ncloudevents {webhook.url}")
+    assert run.results() == {"fetch": True, "measure": True, "apply": False, "remeasure": True, "verify": True, "notify": True}, run.told()
+    events = [json.loads(body) for _, body in webhook.received]
+    assert {(one["type"], one["data"]["model"], one["data"]["after"]) for one in events} == {
+        ("promotion.promoted", scene.good, 1),
+        ("promotion.refused", scene.bad, 1),
+    }
+    assert {one["data"]["commit"] for one in events} == {git(scene.origin, "rev-parse", "main")}
+    assert "NOT TOLD  slack at 127.0.0.1: no connection (0 of 1 post taken)" in run.summary
+    assert [one.level for one in run.annotations if "no connection" in one.message] == ["warning"]
+    assert "path-that-is-a-secret" not in run.told()
 
 
 def published(page: Path) -> dict[str, Any]:
