@@ -210,7 +210,8 @@ class Scene:
 
     def apply(self, *, signed: bool = True, url: str | None = None, page: Path | None = None, webhooks: str | None = None) -> Run:
         """Run apply.yml as a push to main would; ``page`` is the folder that the page is published to, ``webhooks`` are told."""
-        git(self.clone, "fetch", "--quiet", "origin")
+        if self.origin.exists():
+            git(self.clone, "fetch", "--quiet", "origin")
         secrets = {"PROMOTION_SIGNING_KEY": self.key.read_text(encoding="utf-8")} if signed else {}
         variables = {"MLFLOW_TRACKING_URI": self.url if url is None else url} | ({"PAGE_FOLDER": str(page)} if page else {})
         if webhooks is not None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.server import free_port
 from tests.workflows.act import Run, git
-from tests.workflows.scene import Scene
+from tests.workflows.scene import STAGING, Scene
 
 PLAN_STEPS = ["Set up job", "Check out", "Validate", "See whether the gates can refuse", "Plan", "Complete job"]
 
@@ -102,6 +102,32 @@ def test_straight_into_production_is_refused(scene: Scene) -> None:
     assert gate.exit_code == 4
     assert re.search(r"❌ staging\\_first", gate.summary), gate.summary
     assert registry_state(scene).count("Production") == 0
+
+
+def test_a_policy_that_is_weakened_beside_the_promotion_is_refused(scene: Scene) -> None:
+    """The bad version would pass the bar that its own pull request brings along; alone, that bar is nobody's promotion."""
+    scene.branch("lower-bar")
+    scene.write("policies/staging.yaml", STAGING.replace("min: 0.8", "min: 0.0"))
+    scene.declare(bad_staging=1)
+    scene.commit("Tidy up the rules a little")
+    main, before = git(scene.origin, "rev-parse", "main"), registry_state(scene)
+    run = scene.pull_request()
+    leg = f"judge ({scene.bad})"
+    refused(run, leg)
+    assert run.results() == {"plan": True, leg: False, "gate": False}, run.told()
+    gate = run.jobs[leg].steps["Gate"]
+    assert gate.exit_code == 4
+    assert re.search(r"❌ separate", gate.summary), gate.summary
+    assert "policies/staging.yaml" in gate.summary, "the file that has to go into a pull request of its own is named"
+    assert "Not to be merged as it is" in run.summary
+    assert (git(scene.origin, "rev-parse", "main"), registry_state(scene), scene.journal()) == (main, before, None)
+
+    # Alone the same edit is judged by people: it promotes nothing.
+    scene.branch("rules-alone")
+    scene.write("policies/staging.yaml", STAGING.replace("min: 0.8", "min: 0.0"))
+    scene.commit("Lower the bar, in the open")
+    alone = scene.pull_request()
+    assert (alone.exit_code, alone.results()) == (0, {"plan": True, "gate": True}), alone.told()
 
 
 def test_a_version_that_does_not_exist_is_marked_and_red(scene: Scene) -> None:
