@@ -202,7 +202,7 @@ def test_a_promotion_whose_check_fails_is_taken_back_by_itself(applied: Scene) -
         run = applied.apply()
     assert run.exit_code != 0
     # Bytes that are not what was promoted are not fetched, so there is nothing to measure again.
-    assert run.results() == {"fetch": True, "measure": True, "apply": True, "verify": False}, run.told()
+    assert run.results() == {"fetch": True, "measure": True, "apply": True, "verify": False, "tell": True}, run.told()
     assert [name for name, step in run.jobs["verify"].steps.items() if step.result == "failure"] == ["Verify"]
     assert shown(applied) == {"staging": 1}
     assert "sha256" in run.summary
@@ -236,6 +236,7 @@ def test_what_fails_its_check_and_has_no_predecessor_stays_on_hold_and_is_told(s
     with replaced(scene, version=1):
         run = scene.apply()
     assert run.results()["verify"] is False, run.told()
+    assert run.results()["tell"]
     assert shown(scene) == {"staging": 1}
     assert git(scene.origin, "rev-parse", "main") == main
     assert "STAYS" in run.summary

@@ -194,6 +194,17 @@ def test_model_code_never_runs_beside_a_credential() -> None:
     assert scripts["verify"].count("promotion") >= scripts["verify"].count("--no-measure") == 2
 
 
+@pytest.mark.parametrize("name", ["apply", "drift"])
+def test_one_job_tells_by_one_issue_and_may_do_nothing_else(name: str) -> None:
+    found = load(named(name))["jobs"]
+    assert found["tell"]["permissions"] == {"issues": "write"}
+    assert not [step for step in found["tell"]["steps"] if "uses" in step], "it checks out nothing"
+    assert [job for job, about in found.items() if "issues" in (about["permissions"] or ()) or "gh issue" in str(about)] == ["tell"]
+    assert "verify" in found["tell"]["needs"]
+    (script,) = [step["run"] for step in found["tell"]["steps"]]
+    assert script.index("gh issue list") < script.index("gh issue edit") < script.index("gh issue create"), "looked for before it is made"
+
+
 def test_what_publishes_the_page_has_no_credential_and_what_writes_it_may_not_publish() -> None:
     found = load(named("apply"))["jobs"]
     assert found["page"]["permissions"] == {"contents": "read"}
