@@ -201,6 +201,7 @@ def test_one_job_tells_by_one_issue_and_may_do_nothing_else(name: str) -> None:
     assert not [step for step in found["tell"]["steps"] if "uses" in step], "it checks out nothing"
     assert [job for job, about in found.items() if "issues" in (about["permissions"] or ()) or "gh issue" in str(about)] == ["tell"]
     assert "verify" in found["tell"]["needs"]
+    assert "notify" in found, "webhooks are told as well, by a job of their own"
     (script,) = [step["run"] for step in found["tell"]["steps"]]
     assert script.index("gh issue list") < script.index("gh issue edit") < script.index("gh issue create"), "looked for before it is made"
 
