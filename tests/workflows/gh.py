@@ -50,7 +50,7 @@ def api(state: State, line: list[str]) -> None:
     if line[0] == "--paginate" and (found := re.fullmatch(r"repos/owner/models/issues/(\d+)/comments", place)):
         held = state["comments"].get(found[1], [])
         for start in range(0, max(1, len(held)), 2):
-            print(json.dumps(held[start : start + 2]), end="")
+            print(json.dumps(held[start : start + 2]), end="\n" if start else "")
     elif line[:2] == ["--method", "POST"] and (found := re.fullmatch(r"repos/owner/models/issues/(\d+)/comments", place)):
         number = 1000 + sum(map(len, state["comments"].values()))
         state["comments"].setdefault(found[1], []).append({"id": number, "user": BOT, "body": body(line)})

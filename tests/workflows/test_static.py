@@ -133,7 +133,8 @@ def test_an_action_has_one_version_everywhere() -> None:
 
 @pytest.mark.parametrize("name", ["gate", "apply", "drift", "rollback", "train"])
 def test_nothing_needs_the_network_under_act(name: str) -> None:
-    for step in steps(named(name)):
+    under_act = [job for _, job in jobs(named(name)) if "!github.event.act" not in job.get("if", "")]
+    for step in (step for job in under_act for step in job["steps"]):
         if step.get("uses", "").startswith("./"):
             condition = step["if"].removeprefix("${{ ").removesuffix(" }}")
             assert "!env.ACT" in condition.split(" && "), "act would fetch the remote actions inside"
@@ -142,20 +143,56 @@ def test_nothing_needs_the_network_under_act(name: str) -> None:
             assert "ref" not in step["with"], "act would clone for real"
 
 
+def test_a_job_that_uses_remote_actions_itself_is_left_out_under_act() -> None:
+    remote = [
+        (file.stem, name)
+        for file in WORKFLOWS
+        for name, job in jobs(file)
+        if [step for step in job["steps"] if not step.get("uses", "./").startswith(("./", "actions/checkout@"))]
+    ]
+    assert remote == [("gate", "comment")]
+    assert "!github.event.act" in not_skipped(load(named("gate"))["jobs"]["comment"])
+
+
+def not_skipped(job: Yaml) -> list[str]:
+    """What must all hold for a job to run."""
+    return str(job["if"]).removeprefix("${{ ").removesuffix(" }}").split(" && ")
+
+
 def test_a_pull_request_may_only_read() -> None:
     for name, job in jobs(named("gate")):
-        assert set(job["permissions"].values() if job["permissions"] else ()) <= {"read"}, name
+        assert name == "comment" or set(job["permissions"].values() if job["permissions"] else ()) <= {"read"}, name
         assert job.get("environment") in {None, "registry-read"}
     text = named("gate").read_text(encoding="utf-8")
     assert "SIGNING_KEY" not in text
     assert not re.search(r"github\.(event\.pull_request\.(title|body)|head_ref|event\.head_commit)", text)
 
 
+def test_what_comments_on_a_pull_request_runs_nothing_of_it() -> None:
+    """The one job there that may write: where the token may, without a credential, without a checkout, without a model."""
+    job = load(named("gate"))["jobs"]["comment"]
+    assert job["permissions"] == {"pull-requests": "write"}
+    assert "environment" not in job
+    assert "secrets." not in str(job)
+    take, tell = job["steps"]
+    assert take["uses"].startswith("actions/download-artifact@")
+    assert take["with"] == {"pattern": "page-*", "path": "${{ runner.temp }}/pages"}, "beside what the runner executes, never over it"
+    assert "run" not in take
+    assert "uses" not in tell
+    commands = {line.split()[0] for line in tell["run"].splitlines() if line.strip() and not line.startswith("import")}
+    assert not {"promotion", "python", "make", "pip", "bash", "eval", "source"} & commands
+    assert '--field "body=@$RUNNER_TEMP/comment.md"' in tell["run"], "the text goes by a file"
+    conditions = not_skipped(job)
+    assert "github.event_name == 'pull_request'" in conditions
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in conditions, "a fork's token may not write"
+    assert {key for key, value in tell["env"].items() if "github.event" in value} == {"NUMBER"}, "no title, no body, no branch"
+
+
 def test_the_one_required_check_waits_for_everything_and_is_never_skipped() -> None:
     for name in ("gate", "ci"):
         found = load(named(name))["jobs"]
         needs = found[name]["needs"]
-        assert set(found) - {name} == set([needs] if isinstance(needs, str) else needs)
+        assert set(found) - {name, "comment"} == set([needs] if isinstance(needs, str) else needs), "a comment decides nothing"
         assert found[name]["if"] == "${{ always() }}"
 
 
