@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from promotion import evaluate
+from promotion.abreast import Abreast
 from promotion.domain import ModelVersionRef
 from promotion.errors import Unavailable, UsageError
 from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
@@ -15,6 +17,7 @@ from promotion.intervals import Estimate, Interval, difference
 from promotion.replicates import Sampled
 
 if TYPE_CHECKING:
+    from promotion.confine import Share
     from promotion.policies import Evaluation, Policies
     from promotion.survey import Workspace
 
@@ -85,7 +88,16 @@ def compare(
     if workspace.evidence is not None:
         sources.append(FolderEvidence(workspace.evidence))
     found = _Measuring(workspace, tuple(sources), measure)
-    return tuple(_compared(one.name, (first, second), (found.of(first, one), found.of(second, one)), confidence) for one in evaluations)
+    asked = [(ref, one) for one in evaluations for ref in (first, second)]
+    kept = [found.kept(*one) for one in asked]
+    with Abreast(workspace.jobs, most=kept.count(None), report=workspace.report) as pool:
+        begun = [
+            known or pool.submit(f"measuring {ref.name}/{ref.version} by {one.name}", partial(found.made, ref, one))
+            for known, (ref, one) in zip(kept, asked, strict=True)
+        ]
+        both = [one if isinstance(one, Evidence) else one.result() for one in begun]
+    pairs = zip(both[::2], both[1::2], strict=True)
+    return tuple(_compared(one.name, (first, second), pair, confidence) for one, pair in zip(evaluations, pairs, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +106,20 @@ class _Measuring:
     sources: tuple[EvidenceSource, ...]
     measure: bool
 
-    def of(self, ref: ModelVersionRef, evaluation: Evaluation) -> Evidence:
-        """Evidence at hand, or measured now and kept in the folder where there is one."""
+    def kept(self, ref: ModelVersionRef, evaluation: Evaluation) -> Evidence | None:
+        """Evidence at hand; None where it may be measured."""
         workspace, root = self.workspace, self.workspace.git.root
         digest = ref.digest or workspace.registry.artifact(ref.name, ref.version).digest
         kept = search(self.sources, evaluate.evidence_key(digest, evaluation, root)).evidence
-        if kept is not None:
-            return kept
-        if not self.measure:
+        if kept is None and not self.measure:
             msg = f"{ref.name}/{ref.version} was not measured by {evaluation.name}, as data and evaluator are now"
             raise Unavailable(msg, hint=f"promotion evaluate {ref.name}/{ref.version}, or leave out --no-measure")
-        workspace.report(f"measuring {ref.name}/{ref.version} by {evaluation.name}")
-        made = evaluate.evaluate(workspace.registry, ref, evaluation, root, by=workspace.by, now=workspace.now)
+        return kept
+
+    def made(self, ref: ModelVersionRef, evaluation: Evaluation, share: Share) -> Evidence:
+        """Evidence measured now, and kept in the folder where there is one."""
+        workspace = self.workspace
+        made = evaluate.evaluate(workspace.registry, ref, evaluation, workspace.git.root, by=workspace.by, now=workspace.now, share=share)
         if workspace.evidence is not None:
             FolderEvidence(workspace.evidence).put(made)
         return made

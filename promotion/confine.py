@@ -20,7 +20,7 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,20 +54,30 @@ _WAYS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``seconds`` of wall time; ``memory`` in bytes for the whole tree; ``file`` the largest file in bytes.
-
-    ``threads`` is how many the libraries for numbers may start (None: as the parent's environment says, or as they like).
-    """
+    """``seconds`` of wall time; ``memory`` in bytes for the whole tree; ``file`` the largest file in bytes."""
 
     seconds: float
     memory: int
     file: int = 1 << 30
-    threads: int | None = None
 
     @property
     def resources(self) -> dict[str, int]:
         """What a process sets on itself: names of ``resource`` and values."""
         return {"RLIMIT_DATA": 2 * self.memory, "RLIMIT_FSIZE": self.file, "RLIMIT_CORE": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one of several children that run at once gets, and whether all of them shall end.
+
+    ``threads`` is how many the libraries for numbers may start (None: as the parent's environment says, or as they like).
+    """
+
+    threads: int | None = None
+    ended: Callable[[], bool] = lambda: False
+
+
+ALONE = Share()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ class Ended:
     isolation: str
 
 
-def run(arguments: Sequence[str], *, folder: Path, path: Path, limits: Limits) -> Ended:
+def run(arguments: Sequence[str], *, folder: Path, path: Path, limits: Limits, share: Share = ALONE) -> Ended:
     """Run Python with these arguments in ``folder`` (also its home); ``path`` is where it may import from."""
     isolation, way = isolation_at_hand()
     mark = secrets.token_hex(16)
@@ -89,7 +99,7 @@ def run(arguments: Sequence[str], *, folder: Path, path: Path, limits: Limits) -
     with subprocess.Popen(  # noqa: S603 - the arguments are ours; what they lead to is what is confined here
         command,
         cwd=folder,
-        env=environment(folder, path, mark, limits.threads),
+        env=environment(folder, path, mark, share.threads),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -97,7 +107,7 @@ def run(arguments: Sequence[str], *, folder: Path, path: Path, limits: Limits) -
     ) as child:
         tail = _Tail(child)
         try:
-            stopped = _watch(child, limits)
+            stopped = _watch(child, limits, share.ended)
         finally:
             _end(child, mark)
         return Ended(child.wait(), stopped, tail.text(), isolation)
@@ -107,7 +117,6 @@ def environment(folder: Path, path: Path, mark: str = "", threads: int | None = 
     """What the child sees: an allow-list, so nothing that could be a credential, and a home of its own."""
     ours = Path(promotion.__file__).parents[1]
     installed = ours == Path(sysconfig.get_path("purelib"))
-    own = os.environ.get("OMP_NUM_THREADS", str(min(os.cpu_count() or 1, 16)))
     return {
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         "HOME": str(folder),
@@ -116,11 +125,17 @@ def environment(folder: Path, path: Path, mark: str = "", threads: int | None = 
         "PYTHONPATH": os.pathsep.join([str(path)] if installed else [str(path), str(ours)]),
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
-        "OMP_NUM_THREADS": own if threads is None else str(threads),
+        "OMP_NUM_THREADS": threads_of(threads),
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "DO_NOT_TRACK": "true",
         _MARK: mark,
     }
+
+
+def threads_of(share: int | None) -> str:
+    """How many threads a child's libraries start: its share, and never more than the parent's environment says."""
+    own = os.environ.get("OMP_NUM_THREADS", str(min(os.cpu_count() or 1, 16)))
+    return own if share is None or (own.isascii() and own.isdigit() and 0 < int(own) <= share) else str(share)
 
 
 @lru_cache(maxsize=1)
@@ -161,12 +176,14 @@ class _Tail:
         return "\n".join("".join(char if char.isprintable() else "?" for char in line).replace("::", ": :") for line in lines)
 
 
-def _watch(child: subprocess.Popen[bytes], limits: Limits) -> str | None:
+def _watch(child: subprocess.Popen[bytes], limits: Limits, ended: Callable[[], bool]) -> str | None:
     """Wait for the end; the reason when it has to be stopped before."""
     deadline, pause = time.monotonic() + limits.seconds, 0.002
     while not _ended(child):
         time.sleep(pause)
         pause = min(2 * pause, _POLL)
+        if ended():
+            return "everything was to end"
         if time.monotonic() >= deadline:
             return f"it took longer than {limits.seconds:g} s"
         tree = _tree(child.pid)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promotion import confine, formats
+from promotion.confine import ALONE, Share
 from promotion.errors import Exit, PromotionError, Unavailable, UsageError
 from promotion.evidence import Evaluator, Evidence, canonical, key
 from promotion.figures import Counts, CountsError, parse
@@ -61,6 +62,7 @@ def evaluate(
     *,
     by: str,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    share: Share = ALONE,
 ) -> Evidence:
     """Download a version and measure it; ``root`` is where evaluators and datasets of the policy lie.
 
@@ -69,7 +71,7 @@ def evaluate(
     """
     with tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True) as folder:
         fetched = fetch(registry, ref, Path(folder) / "model")
-        return measure(fetched, evaluation, root, by=by, now=now)
+        return measure(fetched, evaluation, root, by=by, now=now, share=share)
 
 
 def fetch(registry: Registry, ref: ModelVersionRef, folder: Path) -> Fetched:
@@ -82,9 +84,9 @@ def fetch(registry: Registry, ref: ModelVersionRef, folder: Path) -> Fetched:
 
 
 def measure(
-    fetched: Fetched, evaluation: Evaluation, root: Path, *, by: str, now: Callable[[], datetime], threads: int | None = None
+    fetched: Fetched, evaluation: Evaluation, root: Path, *, by: str, now: Callable[[], datetime], share: Share = ALONE
 ) -> Evidence:
-    """Run the evaluator on files that are here already, with ``threads`` of its libraries (None: as many as they like).
+    """Run the evaluator on files that are here already, on its share of the machine where others are measured beside it.
 
     Raises as ``evaluate``.
     """
@@ -100,7 +102,7 @@ def measure(
     dataset = pinned_dataset(evaluation.dataset, root)
     started = now()
     with tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True) as folder, alone(root, evaluation.sources) as code:
-        result, isolation = _run(Path(folder), fetched, evaluation, dataset, code, threads)
+        result, isolation = _run(Path(folder), fetched, evaluation, dataset, code, share)
     finished = now()
     if evaluator_of(evaluation, root) != evaluator:
         msg = "the evaluator's source files changed while it ran"
@@ -122,7 +124,7 @@ def measure(
         counts=counts,
         isolation=isolation,
         versions={"python": platform.python_version(), **_versions(result.get("versions"))},
-        hardware=_hardware(),
+        hardware=_hardware(share),
         started=started,
         finished=finished,
         by=by,
@@ -158,11 +160,9 @@ def pinned_dataset(dataset: Dataset, root: Path) -> Path:
     return path
 
 
-def _run(
-    folder: Path, fetched: Fetched, evaluation: Evaluation, dataset: Path, code: Path, threads: int | None
-) -> tuple[dict[str, Any], str]:
+def _run(folder: Path, fetched: Fetched, evaluation: Evaluation, dataset: Path, code: Path, share: Share) -> tuple[dict[str, Any], str]:
     """Run the child, which imports from ``code``, and read what it left; the isolation that it really had."""
-    limits = confine.Limits(evaluation.timeout, evaluation.memory, threads=threads)
+    limits = confine.Limits(evaluation.timeout, evaluation.memory)
     task, result = folder / "task.json", folder / "result.json"
     task.write_bytes(
         canonical(
@@ -177,7 +177,7 @@ def _run(
         )
     )
     try:
-        ended = confine.run(["-m", "promotion.measure", str(task)], folder=folder, path=code.resolve(), limits=limits)
+        ended = confine.run(["-m", "promotion.measure", str(task)], folder=folder, path=code.resolve(), limits=limits, share=share)
     except OSError as error:
         msg = f"the evaluator could not be started: {error}"
         raise NotMeasured(msg, hint="check that this machine can start Python") from error
@@ -240,5 +240,7 @@ def _versions(value: object) -> dict[str, str]:
     return {name: version for name, version in sorted(pairs)[:50] if f"{name}{version}".isprintable() and len(name) + len(version) <= 200}
 
 
-def _hardware() -> dict[str, str]:
-    return {"machine": platform.machine(), "system": platform.system(), "cpus": str(os.cpu_count() or 0)}
+def _hardware(share: Share) -> dict[str, str]:
+    """The machine, and how many threads measured: times on fewer are not those of the same machine on more."""
+    found = {"machine": platform.machine(), "system": platform.system(), "cpus": str(os.cpu_count() or 0)}
+    return found if share.threads is None else {**found, "threads": confine.threads_of(share.threads)}

@@ -8,15 +8,19 @@ only when a version is both healed and promoted, and needs measuring for that).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from promotion import evaluate, formats, signatures
+from promotion.abreast import Abreast
+from promotion.ahead import Ahead, Need
+from promotion.confine import Share
 from promotion.domain import Change, ChangeKind, ModelVersionRef
 from promotion.errors import PromotionError, Unavailable
 from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
@@ -37,7 +41,8 @@ T = TypeVar("T")
 RUN_READERS = frozenset({"lineage", "metadata"})
 """Gates that look at the run: no other may, since it is not read for them."""
 AHEAD = 8
-"""Versions that are fetched at once, and lie on the disk until they are judged."""
+"""Versions that are fetched at once, and lie on the disk until they are judged; as many as are measured at once where those are more."""
+_Place = tuple[str, int | None]
 
 
 class Held(Protocol):
@@ -97,6 +102,8 @@ class Collector:
     """Tells who approved a change, and may raise."""
     established: bool = False
     """Whether a commit was applied before: until then every waiver came with the change that would use it."""
+    jobs: int | None = None
+    """How many versions are measured at once; None: as many as there are cores."""
     statements: dict[str, bytes] = field(default_factory=dict)
     replicates: dict[str, bytes] = field(default_factory=dict)
     """The files of resamples that these statements name, by the statement's digest."""
@@ -104,6 +111,10 @@ class Collector:
     _runs: dict[str, Run | Unknown | None] = field(default_factory=dict)
     _measured: dict[str, tuple[bool, Measured | Unknown]] = field(default_factory=dict)
     """By key: whether measuring was tried, and what is known now."""
+    _ahead: Ahead = field(default_factory=Ahead)
+    _awaited: set[_Place] = field(default_factory=set)
+    """Versions whose bytes are needed until their own change is judged."""
+    _locks: dict[_Place, Lock] = field(default_factory=dict)
 
     def collect(self, change: Change) -> Facts:
         """All that gates may know of one change; never raises for what registry, artifact, model or repository hold."""
@@ -116,28 +127,62 @@ class Collector:
         return self._facts(change, model, version)
 
     def collect_all(self, changes: Sequence[Change]) -> dict[tuple[str, str], Facts]:
-        """As ``collect`` for each of several changes, by model and environment; the next versions are fetched meanwhile.
+        """As ``collect`` for each of several changes, by model and environment; the next versions are fetched and measured meanwhile.
 
-        No more than ``AHEAD`` versions lie on the disk at once.
+        ``jobs`` are measured at once, begun in the order of the changes, and no more than ``AHEAD`` versions lie on the disk at once.
         """
         found: dict[tuple[str, str], Facts] = {}
-        waiting = iter({(change.model, change.after): change for change in changes}.values())
-        under_way: dict[tuple[str, int | None], Future[None]] = {}
-        with ThreadPoolExecutor(AHEAD) as pool:
+        groups: dict[_Place, list[Change]] = {}
+        for change in changes:
+            groups.setdefault((change.model, change.after), []).append(change)
+        self._awaited.update(groups)
+        waiting = iter(groups.items())
+        under_way: dict[_Place, Future[tuple[Future[Evidence], ...]]] = {}
+        promoted = {place for place, group in groups.items() if self.measure and any(map(_may_be_measured, group))}
+        with (
+            ThreadPoolExecutor(AHEAD) as fetching,
+            ThreadPoolExecutor(1) as ordering,
+            Abreast(self.jobs, most=len(promoted), report=self.report) as measuring,
+        ):
+
+            def begin(needs: Future[list[Need]]) -> tuple[Future[Evidence], ...]:
+                return self._ahead.begin(needs.result(), measuring)
+
             for change in changes:
-                while len(under_way) < AHEAD and (ahead := next(waiting, None)) is not None:
-                    under_way[ahead.model, ahead.after] = pool.submit(self._fetch, ahead)
+                while len(under_way) < max(AHEAD, measuring.jobs) and (ahead := next(waiting, None)) is not None:
+                    under_way[ahead[0]] = ordering.submit(begin, fetching.submit(self._fetch, ahead[1]))
                 if (mine := under_way.pop((change.model, change.after), None)) is not None:
-                    mine.result()
+                    # Nobody may read the bytes any more when the first of the changes has been judged.
+                    wait(mine.result())
+                    self._awaited.discard((change.model, change.after))
                 found[change.model, change.environment] = self.collect(change)
         return found
 
-    def _fetch(self, change: Change) -> None:
-        """Have at hand what ``collect`` asks the registry for."""
-        model = self.observed.models.get(change.model)
-        if model is not None and change.after is not None and (version := model.versions.get(change.after)) is not None:
-            self._look(change, version)
+    def _fetch(self, group: Sequence[Change]) -> list[Need]:
+        """Have at hand what ``collect`` asks the registry for, for changes to one version; gives what it will measure."""
+        model = self.observed.models.get(group[0].model)
+        version = None if model is None or group[0].after is None else model.versions.get(group[0].after)
+        if version is None:
+            return []
+        known = self._look(group[0], version)
+        for change in group:
             self._run_asked(change, version)
+        promotions = [change for change in group if self.measure and _may_be_measured(change)]
+        return [need for change in promotions for need in self._needs(change, known)]
+
+    def _needs(self, change: Change, known: _Bytes) -> Iterator[Need]:
+        """What is to be measured for a change: itself and what the rules compare it with, where there is no evidence."""
+        asked: list[Need | Unknown] = []
+        for position, rules in enumerate(self.policies):
+            asked += [self._need(change, known, one, self._root(position)) for one in rules.evaluations_for(change.model)]
+            for what in wanted(rules, self.applied, change).values():
+                if isinstance(what, ModelVersionRef):
+                    asked += [self._need_of_reference(what, one, self._root(position)) for one in rules.evaluations_for(change.model)]
+        for need in asked:
+            if isinstance(need, Need) and not isinstance(found := _try(partial(search, self._sources(), need.key)), Unknown):
+                self._ahead.sought(need.key, found)
+                if found.evidence is None:
+                    yield need
 
     def _facts(self, change: Change, model: ObservedModel | Unknown, version: ObservedVersion | Unknown) -> Facts:
         known = _Bytes(version, version, version, None) if isinstance(version, Unknown) else self._look(change, version)
@@ -192,15 +237,16 @@ class Collector:
     def _look(self, change: Change, version: ObservedVersion) -> _Bytes:
         """Download a version once and look at its bytes."""
         place = (change.model, version.version)
-        if place not in self._bytes:
-            self.report(f"reading {change.model}/{version.version}")
-            temporary = tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True)
-            folder = Path(temporary.name) / "model"
-            artifact = _try(lambda: self.registry.download(change.model, version.version, folder))
-            form = artifact if isinstance(artifact, Unknown) else _try(lambda: formats.inspect(folder))
-            signature = artifact if isinstance(artifact, Unknown) else _try(lambda: signatures.read(folder))
-            self._bytes[place] = _Bytes(artifact, form, signature, temporary)
-        return self._bytes[place]
+        with self._locks.setdefault(place, Lock()):
+            if place not in self._bytes:
+                self.report(f"reading {change.model}/{version.version}")
+                temporary = tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True)
+                folder = Path(temporary.name) / "model"
+                artifact = _try(lambda: self.registry.download(change.model, version.version, folder))
+                form = artifact if isinstance(artifact, Unknown) else _try(lambda: formats.inspect(folder))
+                signature = artifact if isinstance(artifact, Unknown) else _try(lambda: signatures.read(folder))
+                self._bytes[place] = _Bytes(artifact, form, signature, temporary)
+            return self._bytes[place]
 
     def _signatures(self, change: Change, model: ObservedModel | Unknown) -> Mapping[str, Signature | Unknown]:
         """The columns of what was applied, in the environments that a rule compares with: their bytes are read for no other reason."""
@@ -226,7 +272,7 @@ class Collector:
         if version is None:
             return Unknown(f"version {bound.version}, which was applied, is not there any more", "bring it back, or waive this rule once")
         known = self._look(change, version)
-        if known.folder is not None and version.version != change.after:
+        if known.folder is not None and version.version != change.after and (change.model, version.version) not in self._awaited:
             known.folder.cleanup()
             known.folder = None
         if not isinstance(known.artifact, Unknown) and known.artifact.digest != bound.digest:
@@ -262,26 +308,19 @@ class Collector:
         named = {where for rule in rules if (where := getattr(rule.parameters, "repository", None)) is not None}
         return {where: self._lineage(version, run, partial(self.in_history_of, where), where) for where in sorted(named)}
 
+    def _root(self, position: int) -> Path:
+        """Where the evaluators of one set of policies lie."""
+        return self.root if position == 0 or self.root_applied is None else self.root_applied
+
+    def _sources(self) -> Sequence[EvidenceSource]:
+        return [*self.sources, *([FolderEvidence(self.folder)] if self.folder is not None else [])]
+
     def _evidence(self, change: Change, known: _Bytes, position: int) -> Mapping[str, Measured | Unknown]:
         """Evidence by evaluation under one set of policies: found, or measured now."""
-        root = self.root if position == 0 or self.root_applied is None else self.root_applied
-        return {one.name: self._measure(change, known, one, root) for one in self.policies[position].evaluations_for(change.model)}
-
-    def _measure(self, change: Change, known: _Bytes, evaluation: Evaluation, root: Path) -> Measured | Unknown:
-        artifact = known.artifact
-        if isinstance(artifact, Unknown):
-            return artifact
-        key = _try(lambda: evaluate.evidence_key(artifact.digest, evaluation, root))
-        if isinstance(key, Unknown):
-            return key
-        # What only brings back an earlier version is not kept waiting: it is measured afterwards.
-        allowed = self.measure and change.kind is ChangeKind.PROMOTE
-        tried, before = self._measured.get(key, (False, None))
-        if before is not None and (tried or isinstance(before, Measured) or not allowed):
-            return before
-        found = self._search(key, allowed=allowed) or self._new(change, known, evaluation, root)
-        self._measured[key] = (allowed, found)
-        return found
+        known_as = {
+            one.name: self._need(change, known, one, self._root(position)) for one in self.policies[position].evaluations_for(change.model)
+        }
+        return {name: need if isinstance(need, Unknown) else self._measure(change, need) for name, need in known_as.items()}
 
     def _references(self, change: Change, position: int) -> Mapping[str, Reference | Unknown | None]:
         """What the rules of one set compare this change with, measured like the change itself."""
@@ -291,35 +330,62 @@ class Collector:
                 found[name] = what
                 continue
             assert what.digest is not None
-            known = {
-                one.name: self._of_reference(change, what, one, position) for one in self.policies[position].evaluations_for(change.model)
-            }
+            evaluations = self.policies[position].evaluations_for(change.model)
+            needs = {one.name: self._need_of_reference(what, one, self._root(position)) for one in evaluations}
+            known = {one: need if isinstance(need, Unknown) else self._measure(change, need) for one, need in needs.items()}
             found[name] = Reference(what.name, what.version, what.digest, known)
         return found
 
-    def _of_reference(self, change: Change, ref: ModelVersionRef, evaluation: Evaluation, position: int) -> Measured | Unknown:
-        if not matches(ref.name, evaluation.models):
-            return Unknown(f"the evaluation {evaluation.name!r} is not for {ref.name!r}", "let its models match that name as well")
-        root = self.root if position == 0 or self.root_applied is None else self.root_applied
-        digest = ref.digest or ""
-        key = _try(lambda: evaluate.evidence_key(digest, evaluation, root))
+    def _need(self, change: Change, known: _Bytes, evaluation: Evaluation, root: Path) -> Need | Unknown:
+        """What measuring the version of a change takes."""
+        artifact, form = known.artifact, known.format
+        if isinstance(artifact, Unknown):
+            return artifact
+        if change.after is None:
+            return Unknown("there is nothing to measure")
+        key = _try(lambda: evaluate.evidence_key(artifact.digest, evaluation, root))
         if isinstance(key, Unknown):
             return key
-        allowed = self.measure and change.kind is ChangeKind.PROMOTE
-        tried, before = self._measured.get(key, (False, None))
+        ref = ModelVersionRef(change.model, change.after, artifact.digest)
+
+        def work(share: Share) -> Evidence:
+            if isinstance(form, Unknown):
+                raise evaluate.NotMeasured(form.reason, hint=form.hint)
+            if known.folder is None:
+                # The same version was looked at for a healing or a rollback, which measure nothing.
+                return evaluate.evaluate(self.registry, ref, evaluation, root, by=self.by, now=self.clock, share=share)
+            fetched = evaluate.Fetched(ref, Path(known.folder.name) / "model", artifact, form)
+            return evaluate.measure(fetched, evaluation, root, by=self.by, now=self.clock, share=share)
+
+        told = "" if isinstance(form, Unknown) else f"measuring {ref.name}/{ref.version} by {evaluation.name}"
+        return Need(key, told, work)
+
+    def _need_of_reference(self, ref: ModelVersionRef, evaluation: Evaluation, root: Path) -> Need | Unknown:
+        """What measuring a version that a rule compares with takes."""
+        if not matches(ref.name, evaluation.models):
+            return Unknown(f"the evaluation {evaluation.name!r} is not for {ref.name!r}", "let its models match that name as well")
+        key = _try(lambda: evaluate.evidence_key(ref.digest or "", evaluation, root))
+        if isinstance(key, Unknown):
+            return key
+
+        def work(share: Share) -> Evidence:
+            return evaluate.evaluate(self.registry, ref, evaluation, root, by=self.by, now=self.clock, share=share)
+
+        return Need(key, f"measuring {ref.name}/{ref.version} by {evaluation.name}, to compare with it", work)
+
+    def _measure(self, change: Change, need: Need) -> Measured | Unknown:
+        allowed = self.measure and _may_be_measured(change)
+        tried, before = self._measured.get(need.key, (False, None))
         if before is not None and (tried or isinstance(before, Measured) or not allowed):
             return before
-        found = self._search(key, allowed=allowed)
-        if found is None:
-            self.report(f"measuring {ref.name}/{ref.version} by {evaluation.name}, to compare with it")
-            found = self._kept(_try(lambda: evaluate.evaluate(self.registry, ref, evaluation, root, by=self.by, now=self.clock)))
-        self._measured[key] = (allowed, found)
+        found = self._search(need.key, allowed=allowed) or self._kept(_try(lambda: self._ahead.measured(need, self.report)))
+        self._measured[need.key] = (allowed, found)
         return found
 
     def _search(self, key: str, *, allowed: bool) -> Measured | Unknown | None:
         """Valid evidence at hand; None when there is none and it may be measured."""
-        sources = [*self.sources, *([FolderEvidence(self.folder)] if self.folder is not None else [])]
-        found = _try(lambda: search(sources, key))
+        ahead = self._ahead.search(key)
+        found = _try(lambda: search(self._sources(), key)) if ahead is None else ahead
         if isinstance(found, Unknown):
             return None if allowed else found
         if found.evidence is not None:
@@ -328,22 +394,6 @@ class Collector:
             return None
         what = f"; what is kept does not count: {'; '.join(found.rejected)}" if found.rejected else ""
         return Unknown(f"nothing was measured for this artifact, data and evaluator{what}", "measure it: promotion evaluate NAME/VERSION")
-
-    def _new(self, change: Change, known: _Bytes, evaluation: Evaluation, root: Path) -> Measured | Unknown:
-        artifact, form, folder = known.artifact, known.format, known.folder
-        if isinstance(artifact, Unknown) or change.after is None:
-            return artifact if isinstance(artifact, Unknown) else Unknown("there is nothing to measure")
-        if isinstance(form, Unknown):
-            return form
-        ref = ModelVersionRef(change.model, change.after, artifact.digest)
-        self.report(f"measuring {ref.name}/{ref.version} by {evaluation.name}")
-        if folder is None:
-            # The same version was looked at for a healing or a rollback, which measure nothing.
-            evidence = _try(lambda: evaluate.evaluate(self.registry, ref, evaluation, root, by=self.by, now=self.clock))
-        else:
-            fetched = evaluate.Fetched(ref, Path(folder.name) / "model", artifact, form)
-            evidence = _try(lambda: evaluate.measure(fetched, evaluation, root, by=self.by, now=self.clock))
-        return self._kept(evidence)
 
     def _kept(self, evidence: Evidence | Unknown) -> Measured | Unknown:
         """What was measured now, kept in the folder where there is one."""
@@ -362,6 +412,11 @@ class Collector:
         sample = None if evidence.resampled is None else Sampled(evidence.resampled, evidence.counts)
         hardware = " ".join(f"{name} {value}" for name, value in sorted(evidence.hardware.items()))
         return Measured(evidence.digest, derived(evidence.counts), evidence.counts.rows, evidence.finished, hardware, sample)
+
+
+def _may_be_measured(change: Change) -> bool:
+    """What only brings back an earlier version is not kept waiting: it is measured afterwards."""
+    return change.kind is ChangeKind.PROMOTE
 
 
 def _elsewhere(where: str) -> bool:

@@ -13,19 +13,20 @@ read strictly and looked up by what it was measured from.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from promotion import evaluate, formats
+from promotion.abreast import Abreast
+from promotion.confine import Share
 from promotion.domain import ChangeKind, ModelVersionRef
 from promotion.errors import PromotionError, UsageError
 from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
@@ -177,21 +178,17 @@ def measure(
     orders: Sequence[tuple[Order, Evaluation, Path]],
     out: Path,
     *,
-    jobs: int,
+    jobs: int | None,
     by: str,
     now: Callable[[], datetime],
     report: Callable[[str], None],
 ) -> Iterator[Done]:
     """Measure every order, ``jobs`` at a time, and keep the evidence in ``out``; yields each as it is done, in the order given.
 
-    Each order comes with its evaluation and the folder in which its evaluator lies. Cores are shared out among the jobs: two
-    measurements that each start a thread for every core keep each other from working.
+    Each order comes with its evaluation and the folder in which its evaluator lies.
     """
-    threads = max(1, (os.cpu_count() or 1) // max(1, jobs))
 
-    def one(item: tuple[Order, Evaluation, Path]) -> Done:
-        order, evaluation, root = item
-        report(f"measuring {order}")
+    def one(order: Order, evaluation: Evaluation, root: Path, share: Share) -> Done:
         try:
             files = folder / "models" / order.digest
             if not files.is_dir():
@@ -203,11 +200,12 @@ def measure(
                     f"the files of {ref.name}/{ref.version} changed since they were fetched", hint="fetch them again"
                 )
             fetched = evaluate.Fetched(ref, files, artifact, formats.inspect(files))
-            evidence = evaluate.measure(fetched, evaluation, root, by=by, now=now, threads=threads)
+            evidence = evaluate.measure(fetched, evaluation, root, by=by, now=now, share=share)
             FolderEvidence(out).put(evidence)
         except PromotionError as error:
             return Done(order, None, error)
         return Done(order, evidence, None)
 
-    with ThreadPoolExecutor(max(1, jobs)) as pool:
-        yield from pool.map(one, orders)
+    with Abreast(jobs, most=len(orders), report=report) as pool:
+        for under_way in [pool.submit(f"measuring {item[0]}", partial(one, *item)) for item in orders]:
+            yield under_way.result()

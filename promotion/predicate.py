@@ -78,7 +78,7 @@ _PREDICATE: dict[str, Any] = {
     },
     "isolation": _text("how the measured code was kept from the machine and the network"),
     "versions": _texts("of Python and of the libraries that were loaded"),
-    "hardware": _texts("machine, system, number of processors"),
+    "hardware": _texts("machine, system, number of processors; threads, where several were measured at once"),
     "startedOn": _TIME,
     "finishedOn": _TIME,
     "by": _text("who ran it"),

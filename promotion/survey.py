@@ -49,6 +49,8 @@ class Workspace:
     """Who promotes, as the host says: names divided by commas; None without a host."""
     until: datetime | None = None
     """When all of it must be done; None: whenever it is."""
+    jobs: int | None = None
+    """How many versions are measured at once; None: as many as there are cores."""
 
     def in_time(self, doing: str) -> None:
         """Raise Unavailable (exit 5) when the time that was allowed is over before ``doing``."""
@@ -183,6 +185,7 @@ def collector_of(workspace: Workspace, found: Survey, commit: str, policies: tup
         measure=False,
         established=found.state.recorded is not None,
         report=workspace.report,
+        jobs=workspace.jobs,
     )
 
 

@@ -7,11 +7,13 @@ says; do the rules in force still let it pass. Evidence that no longer counts, b
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from promotion import evaluate
+from promotion.abreast import Abreast
 from promotion.decide import decide
 from promotion.domain import (
     AppliedBinding,
@@ -32,6 +34,7 @@ from promotion.plan import expected, shown
 from promotion.survey import Survey, Workspace, collector_of, survey
 
 if TYPE_CHECKING:
+    from promotion.confine import Share
     from promotion.policies import Evaluation
     from promotion.repository import Declaration
 
@@ -74,7 +77,9 @@ def verify(
     if not chosen and since is None:
         what = " of ".join(one for one in (environment, name) if one) or "this repository"
         raise UsageError(f"nothing that can be verified was applied: {what}", hint="promotion status shows what was applied")
-    return tuple(_verify(workspace, found, *one, measure=measure) for one in chosen)
+    with Abreast(workspace.jobs, most=len(chosen) if measure else 0, report=workspace.report) as pool:
+        asked = [_ask(workspace, found, one[0], one[2], pool if measure else None) for one in chosen]
+        return tuple(_verify(workspace, found, *one, fresh) for one, fresh in zip(chosen, asked, strict=True))
 
 
 def refs(workspace: Workspace, found: Survey, *, name: str | None, since: str) -> tuple[ModelVersionRef, ...]:
@@ -107,16 +112,15 @@ def verdict(found: Iterable[Verified]) -> Exit:
     return Exit.FAILED if Status.FAILED in statuses else Exit.DONE
 
 
-def _verify(workspace: Workspace, found: Survey, name: str, environment: str, binding: AppliedBinding, *, measure: bool) -> Verified:
+def _verify(
+    workspace: Workspace, found: Survey, name: str, environment: str, binding: AppliedBinding, looks: Mapping[str, _Look]
+) -> Verified:
     assert binding.bound is not None
     bound, model = binding.bound, found.observed.models[name]
     place = next((b.place for b in found.desired.bindings if (b.model, b.environment) == (name, environment)), Place(name, 1, 1))
     now = shown(next(one for one in found.desired.environments if one.name == environment), model)
     change = Change(ChangeKind.VERIFY, name, environment, bound.version, bound.version, now, bound.digest, place)
-    fresh: dict[str, Evidence | PromotionError] = {}
-    for evaluation in found.declaration.policies.evaluations_for(name):
-        look = _measure if measure else _measured
-        fresh[evaluation.name] = look(workspace, ModelVersionRef(name, bound.version, bound.digest), evaluation)
+    fresh = {evaluation: look() for evaluation, look in looks.items()}
     measured = [one for one in fresh.values() if isinstance(one, Evidence)]
     head = workspace.git.resolve("HEAD")
     collector = replace(collector_of(workspace, found, head, (found.declaration.policies,)), sources=(_Given(measured),), folder=None)
@@ -132,10 +136,25 @@ def _verify(workspace: Workspace, found: Survey, name: str, environment: str, bi
     return Verified(replace(judged, verdicts=verdicts), bound, binding.unverified, tuple(measured), stale)
 
 
-def _measure(workspace: Workspace, ref: ModelVersionRef, evaluation: Evaluation) -> Evidence | PromotionError:
-    workspace.report(f"measuring {ref.name}/{ref.version} by {evaluation.name}")
+_Look = Callable[[], Evidence | PromotionError]
+
+
+def _ask(workspace: Workspace, found: Survey, name: str, binding: AppliedBinding, pool: Abreast | None) -> Mapping[str, _Look]:
+    """By evaluation, how to get what is measured of a binding now: begun in the pool; without one, what another step measured."""
+    assert binding.bound is not None
+    ref = ModelVersionRef(name, binding.bound.version, binding.bound.digest)
+    asked: dict[str, _Look] = {}
+    for one in found.declaration.policies.evaluations_for(name):
+        if pool is None:
+            asked[one.name] = partial(_measured, workspace, ref, one)
+        else:
+            asked[one.name] = pool.submit(f"measuring {name}/{ref.version} by {one.name}", partial(_measure, workspace, ref, one)).result
+    return asked
+
+
+def _measure(workspace: Workspace, ref: ModelVersionRef, evaluation: Evaluation, share: Share) -> Evidence | PromotionError:
     try:
-        return evaluate.evaluate(workspace.registry, ref, evaluation, workspace.git.root, by=workspace.by, now=workspace.now)
+        return evaluate.evaluate(workspace.registry, ref, evaluation, workspace.git.root, by=workspace.by, now=workspace.now, share=share)
     except PromotionError as error:
         return error
 

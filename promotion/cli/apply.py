@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from promotion.cli import build
-from promotion.cli.judge import NO_MEASURE, read_agreed
+from promotion.cli.judge import JOBS, NO_MEASURE, read_agreed
 from promotion.cli.options import Command, Shared, shared
 from promotion.cli.show import show
 from promotion.errors import Exit, UsageError
@@ -42,7 +42,8 @@ TIMEOUT = click.option(
 @BREAK_LEASE
 @TIMEOUT
 @NO_MEASURE
-def reconcile(options: Shared, agreed: Path | None, timeout: float, **chosen: Any) -> int:  # noqa: ANN401 - the fields of Options
+@JOBS
+def reconcile(options: Shared, agreed: Path | None, timeout: float, jobs: int | None, **chosen: Any) -> int:  # noqa: ANN401 - the fields of Options
     """Make the registry match the newest commit: judge, write what differs, read back, record in the journal.
 
     A refused model is left as it was applied last and the others go on; the exit code is then 4 or 5. Running it again changes nothing.
@@ -50,7 +51,7 @@ def reconcile(options: Shared, agreed: Path | None, timeout: float, **chosen: An
     from promotion.reconcile import Options
     from promotion.reconcile import reconcile as run
 
-    workspace = build.workspace(options, timeout)
+    workspace = build.workspace(options, timeout, jobs=jobs)
     settings = Options(remote=workspace.journal.remote, branch=options.branch or "main", agreed=read_agreed(agreed), **chosen)
     outcome = run(workspace, settings)
     show(options, "outcome", outcome)

@@ -73,8 +73,8 @@ def registry(shared: Shared, until: datetime | None = None) -> Registry:
     return connect(shared.tracking_uri, shared.registry_uri, left=_left(until))
 
 
-def workspace(shared: Shared, timeout: float | None = None) -> Workspace:
-    """Everything that observing, judging and applying need; ``timeout`` in seconds bounds all of it."""
+def workspace(shared: Shared, timeout: float | None = None, *, jobs: int | None = None) -> Workspace:
+    """Everything that observing, judging and applying need; ``timeout`` in seconds bounds all of it; ``jobs`` are measured at once."""
     from promotion.survey import Workspace
 
     until = None if timeout is None else now() + timedelta(seconds=timeout)
@@ -90,6 +90,7 @@ def workspace(shared: Shared, timeout: float | None = None) -> Workspace:
         report=report(shared),
         author=os.environ.get(AUTHOR_VARIABLE) or None,
         until=until,
+        jobs=jobs,
     )
 
 

@@ -21,6 +21,8 @@ NO_MEASURE = click.option(
     "--no-measure", "measure", flag_value=False, default=True, help="Run no model code: decide by the evidence at hand alone."
 )
 
+JOBS = click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Measure N at once [as many as there are cores].")
+
 SINCE = click.option("--since", metavar="ENTRY", help="Only what was applied after this entry of the journal ('none': all).")
 
 
@@ -84,7 +86,16 @@ def evaluate(options: Shared, version: str) -> int:
 @click.argument("second", metavar="B")
 @click.option("--confidence", type=click.FloatRange(0.5, 0.99), default=0.95, show_default=True, help="Of the intervals, two-sided.")
 @NO_MEASURE
-def compare(options: Shared, name: str, first: str, second: str, confidence: float, measure: bool) -> int:  # noqa: FBT001 - click's values
+@JOBS
+def compare(
+    options: Shared,
+    name: str,
+    first: str,
+    second: str,
+    confidence: float,
+    measure: bool,  # noqa: FBT001 - click's values
+    jobs: int | None,
+) -> int:
     """Two versions of a model side by side, on pinned data: figures with intervals, and that of the difference on the same rows.
 
     A and B are version numbers, or environments: what the journal says is applied there. What was measured before is not measured again.
@@ -93,7 +104,7 @@ def compare(options: Shared, name: str, first: str, second: str, confidence: flo
     from promotion.comparison import compare as side_by_side
     from promotion.repository import working
 
-    workspace = build.workspace(options)
+    workspace = build.workspace(options, jobs=jobs)
     declaration = working(workspace.git, workspace.layout)
     environments = tuple(one.name for one in declaration.desired.environments)
     one, other = (chosen(workspace, name, text, environments) for text in (first, second))
@@ -108,7 +119,15 @@ def compare(options: Shared, name: str, first: str, second: str, confidence: flo
 @click.option("--plan", "agreed", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Judge exactly this plan, or refuse.")
 @click.option("--model", metavar="NAME", help="Judge the changes of one model only.")
 @NO_MEASURE
-def gate(options: Shared, base: str | None, agreed: Path | None, model: str | None, measure: bool) -> int:  # noqa: FBT001
+@JOBS
+def gate(
+    options: Shared,
+    base: str | None,
+    agreed: Path | None,
+    model: str | None,
+    measure: bool,  # noqa: FBT001 - click's values
+    jobs: int | None,
+) -> int:
     """Evaluate what lacks evidence, then let every rule decide. Exit 4: a gate failed; 5: errored or inconclusive.
 
     In a pull request this is advice to the author; the decision falls when the commit is reconciled.
@@ -123,7 +142,7 @@ def gate(options: Shared, base: str | None, agreed: Path | None, model: str | No
     if base is not None and unchanged(repository, layout, base, declaration.desired):
         show(options, "nothing", f"no declaration differs from {base}: nothing to judge")
         return Exit.DONE
-    workspace = build.workspace(options)
+    workspace = build.workspace(options, jobs=jobs)
     found = survey(workspace, declaration, base=base)
     check_agreed(found.plan, read_agreed(agreed))
     judgement = judge(workspace, found, commit=repository.resolve("HEAD"), measure=measure, model=model, base=base)
@@ -137,8 +156,17 @@ def gate(options: Shared, base: str | None, agreed: Path | None, model: str | No
 @click.option("--environment", metavar="NAME", help="Only what is in this environment.")
 @SINCE
 @NO_MEASURE
+@JOBS
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write what was found to this file, for rollback --failed.")
-def verify(options: Shared, name: str | None, environment: str | None, since: str | None, measure: bool, out: Path | None) -> int:  # noqa: FBT001
+def verify(
+    options: Shared,
+    name: str | None,
+    environment: str | None,
+    since: str | None,
+    measure: bool,  # noqa: FBT001 - click's values
+    jobs: int | None,
+    out: Path | None,
+) -> int:
     """Look anew at what is bound now: as readers find it, measured in a fresh process, against the gates of its environment.
 
     Tells which versions in service no longer have evidence, because data, evaluator or settings changed. With --no-measure, what was
@@ -148,7 +176,7 @@ def verify(options: Shared, name: str | None, environment: str | None, since: st
     from promotion.verify import verdict
     from promotion.verify import verify as look
 
-    workspace = build.workspace(options)
+    workspace = build.workspace(options, jobs=jobs)
     found = look(workspace, working(workspace.git, workspace.layout), name=name, environment=environment, since=since, measure=measure)
     if out is not None:
         from promotion.render.json import verify as as_json

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from promotion.cli import build
-from promotion.cli.judge import BASE, SINCE
+from promotion.cli.judge import BASE, JOBS, SINCE
 from promotion.cli.options import Command, Shared, shared
 from promotion.cli.show import show
 from promotion.errors import Exit
@@ -52,7 +51,7 @@ def fetch(options: Shared, folder: Path, base: str | None, model: str | None, si
 @click.command(cls=Command)
 @shared
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Measure N at once [as many as there are cores].")
+@JOBS
 def measure(options: Shared, folder: Path, jobs: int | None) -> int:
     """Measure what was fetched into FOLDER: runs model code, each in a confined child, and needs no credential.
 
@@ -66,7 +65,6 @@ def measure(options: Shared, folder: Path, jobs: int | None) -> int:
     repository = build.git(options)
     orders = read(folder)
     with ordered(repository, build.layout(options), orders) as wanted:
-        jobs = jobs or os.cpu_count() or 1
         out = options.evidence or folder
         done = tuple(run(folder, wanted, out, jobs=jobs, by=build.by(repository), now=build.now, report=build.report(options)))
     show(options, "measured", done)
