@@ -97,7 +97,7 @@ class TestEveryStep:
     def test_local_actions_exist(self, file: Path) -> None:
         for step in steps(file):
             if step.get("uses", "").startswith("./"):
-                assert (PROJECT / step["uses"] / "action.yml").is_file()
+                assert (PROJECT / step["uses"].removeprefix("./.promotion/") / "action.yml").is_file()
 
     def test_nothing_is_pasted_into_a_script(self, file: Path) -> None:
         for step in steps(file):
@@ -108,6 +108,38 @@ class TestEveryStep:
             if step.get("uses", "").startswith("actions/checkout@"):
                 assert step["with"]["persist-credentials"] == "false"
                 assert step["with"]["fetch-depth"] == "0", "a shallow clone cannot tell what was in staging"
+
+
+@pytest.mark.parametrize("name", ["gate", "apply", "rollback"])
+def test_what_others_call_brings_its_actions_along(name: str) -> None:
+    """``./`` means the calling repository on GitHub, which has none of these actions."""
+    found = load(named(name))
+    assert "workflow_call" in found["on"]
+    getting = []
+    for about in found["jobs"].values():
+        names = [step["name"] for step in about["steps"]]
+        local = [step["uses"] for step in about["steps"] if step.get("uses", "").startswith("./")]
+        assert all(used.startswith("./.promotion/.github/actions/") for used in local)
+        if local:
+            first = next(number for number, step in enumerate(about["steps"]) if step.get("uses", "").startswith("./"))
+            assert names.index("Check out") < names.index("Get promotion") < first
+            getting.append(about["steps"][names.index("Get promotion")])
+    assert getting
+    assert all(one == getting[0] for one in getting), "one and the same step"
+    assert getting[0] == next(step for step in steps(named("gate")) if step["name"] == "Get promotion")
+    called, by_hand = found["on"]["workflow_call"]["inputs"], found["on"].get("workflow_dispatch") or {}
+    assert set(by_hand.get("inputs", called)) <= set(called), "whoever calls may say what a person may"
+
+
+def test_who_calls_says_what_measuring_needs_and_nobody_else_s_rows_are_made() -> None:
+    for name in ("gate", "apply"):
+        for step in steps(named(name)):
+            if step["name"] == "Make the rows that the policies pin":
+                assert step["env"]["CALLED"] == "${{ inputs.install }}"
+                assert load(named(name))["on"]["workflow_call"]["inputs"]["install"]["default"] == "base", "never empty when called"
+                assert (
+                    step["run"].index('-n "$CALLED"') < step["run"].index('bash -euo pipefail -c "$ROWS"') < step["run"].index("-d train")
+                )
 
 
 @pytest.mark.parametrize("name", ["gate", "apply", "drift", "rollback", "train"])
@@ -249,7 +281,7 @@ def test_what_publishes_the_page_has_no_credential_and_what_writes_it_may_not_pu
     publish = found["publish"]
     assert publish["permissions"] == {"contents": "read", "pages": "write", "id-token": "write"}
     assert "secrets." not in str(publish)
-    assert not [step for step in publish["steps"] if "run" in step]
+    assert [step["name"] for step in publish["steps"] if "run" in step] == ["Get promotion"]
     assert "vars.PAGES == 'true'" in publish["if"]
     for file in WORKFLOWS:
         for name, job in jobs(file):
