@@ -6,7 +6,7 @@ stands in both and sees the same evidence is judged once, and its verdict's ``po
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from promotion.domain import Place, Waiver
-    from promotion.policies import Policies
+    from promotion.policies import Policies, Rule
 
 HEAD = "HEAD"
 APPLIED = "applied"
@@ -47,12 +47,18 @@ class _Check:
         return (self.gate, self.enforce) == (other.gate, other.enforce) and self.parameters == other.parameters
 
 
+_Known = dict[tuple[object, ...], list[_Check]]
+
+
 def decide(plan: Plan, policies_head: Policies, policies_applied: Policies | None, facts: Mapping[tuple[str, str], Facts]) -> Decision:
     """Judge every change of the plan; ``facts`` are by (model, environment).
 
     ``policies_applied`` is None only where nothing was ever applied. A change without facts is ERRORED by every rule.
     """
-    judged = (_judge(change, policies_head, policies_applied, facts.get((change.model, change.environment))) for change in plan.changes)
+    known: _Known = {}
+    judged = (
+        _judge(change, policies_head, policies_applied, facts.get((change.model, change.environment)), known) for change in plan.changes
+    )
     return Decision(plan, tuple(judged))
 
 
@@ -70,15 +76,16 @@ def applicable(decision: Decision) -> tuple[Change, ...]:
     )
 
 
-def _judge(change: Change, head: Policies, applied: Policies | None, facts: Facts | None) -> Judged:
+def _judge(change: Change, head: Policies, applied: Policies | None, facts: Facts | None, known: _Known) -> Judged:
     if change.after is None:
         return Judged(change, (_retire(change),))
     if facts is None:
         facts = _nothing_known(change)
     elif facts.change != change:
         facts = _nothing_known(change, f"the facts are those of another change: {facts.change.kind} to {facts.change.after}")
+    as_applied = facts if applied is None else _as_applied(facts)
     verdicts = [
-        _verdict(check, change, facts if check.policy != APPLIED else _as_applied(facts)) for check in _checks(change, head, applied, facts)
+        _verdict(check, change, as_applied if check.policy == APPLIED else facts) for check in _checks(change, head, applied, facts, known)
     ]
     seen = [facts.evidence] if applied is None else [facts.evidence, facts.evidence_applied]
     evidence = {one.digest for mapping in seen for one in mapping.values() if isinstance(one, Measured)}
@@ -86,17 +93,29 @@ def _judge(change: Change, head: Policies, applied: Policies | None, facts: Fact
     return Judged(change, tuple(verdicts), computed, tuple(sorted(evidence)))
 
 
-def _checks(change: Change, head: Policies, applied: Policies | None, facts: Facts) -> list[_Check]:
+def _checks(change: Change, head: Policies, applied: Policies | None, facts: Facts, known: _Known) -> list[_Check]:
     """Everything that judges this change, each once: built-in checks first, then the files' order."""
-    first = list(_of(head, HEAD, change))
-    if facts.touched is not None:
-        first.insert(0, _Check("separate", separate.Parameters(), enforce=True, place=None, policy=HEAD))
-    if applied is None:
-        return first
-    merged = list(first)
+    mine = head.rules_for(change.environment, change.model)
+    theirs = None if applied is None else applied.rules_for(change.environment, change.model)
     # The applied set sees other evidence where its evaluations are not HEAD's: then nothing may be merged.
     mergeable = facts.evidence == facts.evidence_applied and facts.references == facts.references_applied
-    for check in _of(applied, APPLIED, change):
+    # The same rules judge most models: they are laid side by side once.
+    key = (_ids(mine), _ids(theirs), mergeable, facts.touched is None, change.kind is ChangeKind.VERIFY)
+    if key not in known:
+        known[key] = _side_by_side(mine, theirs, change, mergeable=mergeable, touched=facts.touched is not None)
+    return known[key]
+
+
+def _ids(rules: Sequence[Rule] | None) -> tuple[int, ...] | None:
+    return None if rules is None else tuple(map(id, rules))
+
+
+def _side_by_side(mine: Sequence[Rule], theirs: Sequence[Rule] | None, change: Change, *, mergeable: bool, touched: bool) -> list[_Check]:
+    """The checks of both sets; where they may be merged, what stands in both is one."""
+    merged = list(_of(mine, HEAD, change))
+    if touched:
+        merged.insert(0, _Check("separate", separate.Parameters(), enforce=True, place=None, policy=HEAD))
+    for check in () if theirs is None else tuple(_of(theirs, APPLIED, change)):
         twin = next((index for index, one in enumerate(merged) if mergeable and one.policy != APPLIED and one.same(check)), None)
         if twin is None:
             merged.append(check)
@@ -106,9 +125,8 @@ def _checks(change: Change, head: Policies, applied: Policies | None, facts: Fac
     return merged
 
 
-def _of(policies: Policies, label: str, change: Change) -> Iterator[_Check]:
+def _of(rules: Sequence[Rule], label: str, change: Change) -> Iterator[_Check]:
     """The checks of one set of rules: the built-in ones, and what the policies say for this model and environment."""
-    rules = policies.rules_for(change.environment, change.model)
     yield _Check("digest", digest.Parameters(), enforce=True, place=None, policy=label)
     yield _Check("hold", hold.Parameters(), enforce=True, place=None, policy=label)
     yield _Check("quarantine", quarantine.Parameters(), enforce=True, place=None, policy=label)

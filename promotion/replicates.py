@@ -80,8 +80,10 @@ class Replicates:
             rows = known[0]
         elif name.rpartition(".")[2] == "recall":
             rows = self.truth[self.labels.index(self.positive)]
-        variance = float(rows.var())
-        return float(rows.mean()) ** 2 / variance if variance else 0.0
+        mean = float(rows.sum()) / len(rows)
+        apart = rows - mean
+        variance = float(apart @ apart) / len(rows)
+        return mean**2 / variance if variance else 0.0
 
     def _of_part(self, part: str, figure: str) -> Array | None:
         import numpy as np
@@ -226,9 +228,9 @@ def _read(data: bytes, counts: Counts) -> Replicates:
     shape = (whole + len(counts.sums), _WIDTH, RESAMPLES)
     _require(len(body) == shape[0] * _WIDTH * RESAMPLES, f"{len(body)} bytes of columns, not {shape[0] * _WIDTH * RESAMPLES}")
     columns = np.ascontiguousarray(np.frombuffer(body, dtype=np.uint8).reshape(shape).transpose(0, 2, 1))
-    numbers = columns[:whole].view("<i8").reshape(whole, RESAMPLES).astype(np.int64)
-    sums = columns[whole:].view("<f8").reshape(len(counts.sums), RESAMPLES).astype(np.float64)
-    blocks = iter(np.split(numbers[: wide * (1 + 2 * len(counts.parts))], 1 + 2 * len(counts.parts)))
+    numbers = columns[:whole].view("<i8").reshape(whole, RESAMPLES).astype(np.int64, copy=False)
+    sums = columns[whole:].view("<f8").reshape(len(counts.sums), RESAMPLES).astype(np.float64, copy=False)
+    blocks = iter(numbers[: wide * (1 + 2 * len(counts.parts))].reshape(-1, wide, RESAMPLES))
     truth = next(blocks)
     told = {name: (next(blocks), next(blocks)) for name in header["parts"]}
     pairs = numbers[wide * (1 + 2 * len(counts.parts)) :].reshape(-1, 2, RESAMPLES)
@@ -280,9 +282,8 @@ def _fit(columns: Array, points: Array) -> bool:
 def _over(over: Array, under: Array) -> Array:
     import numpy as np
 
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found: Array = np.where(under > 0, over / under, np.nan)
-    return found
+    found: Array = np.full(under.shape, np.nan)
+    return np.divide(over, under, out=found, where=under > 0)
 
 
 def _seed() -> int:
