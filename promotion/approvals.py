@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,13 @@ from promotion.git import Identity
 from promotion.journal import EntryKind
 from promotion.journal.fields import DIGEST, Fields, Malformed, document, moment
 from promotion.journal.trust import named_keys
-from promotion.repository import Layout, desired_at
+from promotion.repository import Layout, at, desired_at
 
 if TYPE_CHECKING:
     from promotion.domain import Decision
     from promotion.git import Git
     from promotion.git.tags import Tag
+    from promotion.pulls import PullRequest
     from promotion.survey import Survey, Workspace
 
 SCHEMA = "promotion/approval/v1"
@@ -48,15 +49,17 @@ class Reader:
         if not all(named_keys(one) for one in self._signers):
             path = f"{self._workspace.layout.policies}/allowed_signers"
             return Unknown(f"{path} names no key, so nobody can approve", f"add the approvers' keys to {path}")
+        sha = declared_by(self._workspace.git, self._workspace.layout.files, self._commit, change)
+        pulls = self._workspace.pulls.get(sha or "", ())
         found = tuple(self._approval(name, tag, change) for name, tag in sorted(self._tags().items()))
-        approvals = tuple(one for one in found if one is not None)
+        approvals = (*(one for one in found if one is not None), *self._reviews(pulls, change))
         return Approvals(
             plans=self._plans,
             repository=self._found.state.root or "",
             registry=self._found.observed.registry,
             policies=self._found.declaration.policies.digest,
             used=self._used(change) if approvals else None,
-            authors=self._authors(change),
+            authors=self._authors(sha, pulls),
             found=approvals,
         )
 
@@ -99,38 +102,89 @@ class Reader:
                 return one.sha
         return None
 
-    def _authors(self, change: Change) -> tuple[str, ...] | Unknown:
-        """Who promotes: the host's author where it names one, and whoever signed or wrote the commit that declared the version."""
-        keys = [names for signers in self._signers for names in named_keys(signers).values()]
-        hosts = tuple(name.strip() for name in (self._workspace.author or "").split(",") if name.strip())
-        people = [names for names in keys if {name.casefold() for name in names} & {name.casefold() for name in hosts}]
-        if hosts and not people:
-            hint = "name them beside their key (ada@example.org,ada-l ssh-ed25519 …), so that it is known who they are not"
-            return Unknown(f"policies/allowed_signers does not name {', '.join(hosts)}", hint)
-        sha = declared_by(self._workspace.git, self._workspace.layout.files, self._commit, change)
+    def _reviews(self, pulls: tuple[PullRequest, ...], change: Change) -> Iterator[Approval]:
+        """What reviews of the pull requests that brought the declaration approve: what the file and the rules said there."""
+        for pull in pulls:
+            for login, commit in pull.approved:
+                told = Approval(
+                    tag=f"review by {login} of pull request {pull.number}",
+                    principals=self._known_as(login),
+                    plan=self._found.plan.digest,
+                    repository=self._found.state.root or "",
+                    registry=self._found.observed.registry,
+                    policies=self._found.declaration.policies.digest,
+                    before=None,
+                    after="",
+                    evidence=(),
+                    expires=datetime.max.replace(tzinfo=UTC),
+                    review=True,
+                )
+                if not told.principals:
+                    yield _with(told, f"policies/allowed_signers does not name {login}")
+                elif commit != pull.head:
+                    yield _with(told, f"of commit {commit[:12]}, and {pull.head[:12]} came after it")
+                else:
+                    yield self._reviewed(told, commit, change)
+
+    def _reviewed(self, told: Approval, commit: str, change: Change) -> Approval:
+        """A review counts for what main declares and judges by only if the commit that was looked at did so too."""
+        git, layout = self._workspace.git, self._workspace.layout
+        try:
+            there = at(git, git.resolve(commit), layout)
+        except UsageError as error:
+            return _with(told, f"commit {commit[:12]} cannot be looked at: {error.message}")
+        if declared_at(git, layout.files, commit, change) != declared_at(git, layout.files, self._commit, change):
+            return _with(told, "of other lines than main declares")
+        return replace(told, policies=there.policies.digest)
+
+    def _known_as(self, login: str) -> tuple[str, ...]:
+        """All names of the person whom both lists of signers know by this one; empty where one does not."""
+        found: set[str] = set()
+        for signers in self._signers:
+            people = [names for names in named_keys(signers).values() if login.casefold() in {name.casefold() for name in names}]
+            if not people:
+                return ()
+            found.update(name for names in people for name in names)
+        return tuple(sorted(found))
+
+    def _authors(self, sha: str | None, pulls: tuple[PullRequest, ...]) -> tuple[str, ...] | Unknown:
+        """Who promotes: whom the host names, and whoever signed or wrote the commit ``sha``, which declared the version."""
         if sha is None:
             return Unknown("no commit of the history is found that declared this version", "fetch the whole history: git fetch --unshallow")
+        if any(one.author is None for one in pulls):
+            return Unknown("an account that is gone opened the pull request", "open it again as somebody else")
+        named = (name.strip() for name in (self._workspace.author or "").split(","))
+        hosts = tuple(dict.fromkeys((*filter(None, named), *(one.author for one in pulls if one.author is not None))))
+        keys = [names for signers in self._signers for names in named_keys(signers).values()]
+        known = {host: [name for names in keys if host.casefold() in {one.casefold() for one in names} for name in names] for host in hosts}
+        if strangers := [host for host, names in known.items() if not names]:
+            hint = "name them beside their key (ada@example.org,ada-l ssh-ed25519 …), so that it is known who they are not"
+            return Unknown(f"policies/allowed_signers does not name {', '.join(strangers)}", hint)
         signature = self._workspace.git.show_signer(sha, self._signers[0])
         if not hosts and not signature.good:
             hint = "sign commits that promote (git config gpg.format ssh; git commit -S), or let the host tell: PROMOTION_AUTHOR"
             return Unknown(f"commit {sha[:12]}, which declared it, is not signed by a known key", hint)
         signed = {signature.principal, *named_keys(self._signers[0]).get(signature.fingerprint, ())} if signature.good else set()
-        found = {*hosts, *(name for names in people for name in names), *signed, self._workspace.git.commit(sha).author_mail}
+        found = {*hosts, *(name for names in known.values() for name in names), *signed, self._workspace.git.commit(sha).author_mail}
         return tuple(sorted(found))
+
+
+def declared_at(git: Git, files: tuple[str, ...], sha: str, change: Change) -> tuple[int | None, str | None] | None:
+    """Version and pin that a commit declares of a binding; None where it declares nothing of it, or its files are wrong."""
+    try:
+        desired = desired_at(git, sha, Layout(files))
+    except (InvalidFiles, UsageError):
+        return None
+    bindings = desired.of(change.model) if desired is not None else ()
+    return next(((one.version, one.digest) for one in bindings if one.environment == change.environment), None)
 
 
 def declared_by(git: Git, files: tuple[str, ...], commit: str, change: Change) -> str | None:
     """The newest commit in the history of ``commit`` that declared what is declared of this binding now; None where none is found."""
-    layout = Layout(files)
 
     @cache
     def use(sha: str) -> tuple[int | None, str | None] | None:
-        try:
-            desired = desired_at(git, sha, layout)
-        except (InvalidFiles, UsageError):
-            return None
-        bindings = desired.of(change.model) if desired is not None else ()
-        return next(((one.version, one.digest) for one in bindings if one.environment == change.environment), None)
+        return declared_at(git, files, sha, change)
 
     now = use(commit)
     for sha in git.log(commit, *files, limit=_MOST_COMMITS):

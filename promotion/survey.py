@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from promotion.journal import Journal, State
     from promotion.orders import Order, Orders
     from promotion.policies import Evaluation, Policies
+    from promotion.pulls import PullRequest
     from promotion.registry.interface import Registry
 
 JOURNAL_TAG = "promotion.journal"
@@ -47,6 +48,8 @@ class Workspace:
     """Progress, one line at a time."""
     author: str | None = None
     """Who promotes, as the host says: names divided by commas; None without a host."""
+    pulls: Mapping[str, tuple[PullRequest, ...]] = field(default_factory=dict)
+    """The pull requests that brought a commit, as the host says; empty without a host."""
     until: datetime | None = None
     """When all of it must be done; None: whenever it is."""
     jobs: int | None = None

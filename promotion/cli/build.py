@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from promotion.errors import UsageError
 if TYPE_CHECKING:
     from promotion.git import Git
     from promotion.journal import Journal
+    from promotion.pulls import PullRequest
     from promotion.registry.interface import Registry
     from promotion.repository import Layout
     from promotion.survey import Workspace
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "PROMOTION_SIGNING_KEY_FILE"
 AUTHOR_VARIABLE = "PROMOTION_AUTHOR"
 """Who opened the pull request that is applied, as the host names them."""
+PULLS_VARIABLE = "PROMOTION_PULL_REQUESTS"
+"""A file with GitHub's answer about the pull requests that brought each commit: who opened and who approved them."""
 
 
 def git(shared: Shared, until: datetime | None = None) -> Git:
@@ -89,6 +92,7 @@ def workspace(shared: Shared, timeout: float | None = None, *, jobs: int | None 
         now=now,
         report=report(shared),
         author=os.environ.get(AUTHOR_VARIABLE) or None,
+        pulls=_pulls(),
         until=until,
         jobs=jobs,
     )
@@ -126,6 +130,15 @@ def report(shared: Shared) -> Callable[[str], None]:
             click.echo(f"  … {line}", err=True)
 
     return tell
+
+
+def _pulls() -> Mapping[str, tuple[PullRequest, ...]]:
+    path = os.environ.get(PULLS_VARIABLE)
+    if not path:
+        return {}
+    from promotion.pulls import read
+
+    return read(Path(path))
 
 
 def _left(until: datetime | None) -> Callable[[], float | None]:

@@ -3,9 +3,11 @@
 ``promotion approve PLAN`` makes a signed, annotated tag whose name holds the plan's digest and whose message says what is approved:
 repository, registry, model, environment, the digests before and after, policies, evidence, and until when. So it counts once and for
 nothing else: another plan, other bytes or other rules need another approval, and one that was used is spent. Keys are those of
-policies/allowed_signers, at the last applied commit and now. Nobody approves what they promote themselves: the author is whom the
-host names (``PROMOTION_AUTHOR``), else the signer of the commit that declared the version; an author whom nobody knows is an error.
-Asked for on main: the plan that a pull request leads to is known only there.
+policies/allowed_signers, at the last applied commit and now. With ``reviews: true`` an approving review of the pull request's last
+commit counts as well, by GitHub's word: it approves the lines that the file declares and the rules beside them; what bytes a version
+number stands for it tells only where a digest is pinned. Nobody approves what they promote themselves: the author is whom the host
+names (who opened the pull request, ``PROMOTION_AUTHOR``), and the signer of the commit that declared the version; an author whom
+nobody knows is an error. Asked for on main: the plan that a pull request leads to is known only there.
 
 Sample (policies/production.yaml):
     rules:
@@ -31,10 +33,11 @@ Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=
 
 
 class Parameters(interface.Parameters):
-    """``count`` people of ``signers`` (names in policies/allowed_signers) must have approved."""
+    """``count`` people of ``signers`` (names in policies/allowed_signers) must have approved; ``reviews``: reviews count as well."""
 
     signers: Names
     count: int = Field(default=1, ge=1, le=100)
+    reviews: bool = False
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -84,8 +87,8 @@ def _refusal(one: Approval, known: Approvals, rule: Parameters, facts: Facts, di
     """Why an approval does not count for this change; None where it does."""
     authors = frozenset(name.casefold() for name in known.authors) if not isinstance(known.authors, Unknown) else frozenset()
     names = frozenset(name.casefold() for name in one.principals)
-    if one.fault is not None:
-        return one.fault
+    if one.fault is not None or (one.review and not rule.reviews):
+        return one.fault or "the rule counts signatures alone"
     memory = facts.applied.bindings.get(facts.change.environment) if facts.applied is not None else None
     before = memory.bound.digest if memory is not None and memory.bound is not None else None
     differing = [
@@ -94,8 +97,8 @@ def _refusal(one: Approval, known: Approvals, rule: Parameters, facts: Facts, di
             ("another repository", one.repository, known.repository),
             ("another registry", one.registry, known.registry),
             ("other rules", one.policies, known.policies),
-            ("another version in service", one.before, before),
-            ("other bytes", one.after, digest),
+            ("another version in service", one.before, before if not one.review else one.before),
+            ("other bytes", one.after, digest if not one.review else one.after),
         )
         if said != needed
     ]

@@ -115,7 +115,8 @@ class Signature:
 class Approval:
     """What one signed tag says of one change, and by which names its signer is known; ``fault`` tells why it says nothing.
 
-    ``before`` and ``after`` are digests of bytes, ``before`` None where nothing was applied.
+    ``before`` and ``after`` are digests of bytes, ``before`` None where nothing was applied. A ``review`` of the pull request says of
+    the change what the file declares, and of bytes and evidence nothing.
     """
 
     tag: str
@@ -129,6 +130,7 @@ class Approval:
     evidence: tuple[str, ...]
     expires: datetime
     fault: str | None = None
+    review: bool = False
 
 
 @dataclass(frozen=True, slots=True)

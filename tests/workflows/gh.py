@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import graphql
+
 MOST = 65536  # characters of one comment on GitHub
 BOT = {"login": "github-actions[bot]"}
 
@@ -45,7 +47,13 @@ def issues(state: State, line: list[str]) -> None:
 
 
 def api(state: State, line: list[str]) -> None:
-    """``gh api --paginate|--method POST|PATCH`` for the comments of a pull request; a page holds two of them."""
+    """``gh api graphql`` for pull requests, and ``--paginate|--method POST|PATCH`` for the comments of one; a page holds two of them."""
+    if line[0] == "graphql":
+        fields = dict(line[place + 1].split("=", 1) for place, word in enumerate(line) if word == "-f")
+        assert (fields["owner"], fields["name"]) == ("owner", "models")
+        graphql.parse(fields["query"])
+        print(json.dumps(state["pulls"][fields["commit"]]))
+        return
     place = line[-1]
     if line[0] == "--paginate" and (found := re.fullmatch(r"repos/owner/models/issues/(\d+)/comments", place)):
         held = state["comments"].get(found[1], [])

@@ -38,6 +38,7 @@ def known_approval(rule: approval.Parameters, facts: Facts) -> Known:
         (
             Bad("no approval", found()),
             Bad("one approval too few", found(*good[1:])),
+            *([] if rule.reviews else [Bad("reviews where they do not count", found(*(replace(one, review=True) for one in good)))]),
             Bad("an approval by the author", found(*good, among=replace(right, authors=enough[:1]))),
             Bad("an approval of another plan", found(*(replace(one, plan=OTHER) for one in good))),
             Bad("an approval of other bytes", found(*(replace(one, after=OTHER) for one in good))),
