@@ -18,6 +18,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from promotion.errors import Exit, PromotionError
@@ -56,10 +57,16 @@ class Replicates:
     classes: Mapping[str, Array]
     sums: Mapping[str, Array]
 
+    @cached_property
+    def rows(self) -> Array:
+        """(1000,) how many rows each resample has."""
+        found: Array = self.truth.sum(0)
+        return found
+
     def figure(self, name: str, counts: Counts) -> Array | None:
         """(1000,) values of a figure, NaN where it is 0/0; None for one that resamples do not give (areas under curves, times)."""
         if name in self.sums:
-            return _over(self.sums[name], self.truth.sum(0))
+            return _over(self.sums[name], self.rows)
         kind, _, last = name.rpartition(".")
         if kind.startswith("class."):
             known = self.classes.get(kind.removeprefix("class."))
@@ -75,7 +82,7 @@ class Replicates:
 
         For rows by themselves that is their number; for groups less than theirs when some are larger.
         """
-        rows = self.truth.sum(0)
+        rows = self.rows
         if name.startswith("class.") and (known := self.classes.get(name.removeprefix("class.").rpartition(".")[0])) is not None:
             rows = known[0]
         elif name.rpartition(".")[2] == "recall":
@@ -99,9 +106,9 @@ class Replicates:
         if figure == "recall":
             return _over(hits[at], truth[at])
         if figure == "accuracy":
-            return _over(hits.sum(0), truth.sum(0))
+            return _over(hits.sum(0), self.rows)
         if figure == "false_alarm_rate":
-            return _over(said[at] - hits[at], truth.sum(0) - truth[at])
+            return _over(said[at] - hits[at], self.rows - truth[at])
         if figure == "macro_f1":
             by_label = _over(2 * hits, truth + said)
             occurs = ~np.isnan(by_label)
@@ -147,6 +154,7 @@ class Sampled:
         self._data, self._counts = data, counts
         self._made: Replicates | None = None
         self._known: dict[str, Array | None] = {}
+        self._units: dict[str, float] = {}
 
     @property
     def made(self) -> Replicates:
@@ -163,7 +171,9 @@ class Sampled:
 
     def units(self, figure: str) -> float:
         """How many independent units stand behind a figure."""
-        return self.made.units(figure)
+        if figure not in self._units:
+            self._units[figure] = self.made.units(figure)
+        return self._units[figure]
 
     def pairs(self, other: object) -> bool:
         """Whether both are of the same rows in the same resamples."""
@@ -250,7 +260,7 @@ def _check(made: Replicates, counts: Counts) -> None:
     """Raise ValueError for numbers that no resampling of these counts can give."""
     import numpy as np
 
-    rows = made.truth.sum(0)
+    rows = made.rows
     _require(bool((made.truth >= 0).all()), "a count is negative")
     for name, hits in made.hits.items():
         said = made.predicted[name]
