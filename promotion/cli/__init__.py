@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "init": ("start", "Begin: write the files from what a registry shows, and adopt it."),
+    "init-workflows": ("workflows", "Let a repository use these workflows, and check that it does."),
     "validate": ("files", "Check the files alone: every problem at once."),
     "plan": ("judge", "Show what reconcile would change, and why."),
     "evaluate": ("judge", "Measure one version on pinned data; keep and print the evidence."),
@@ -59,7 +60,7 @@ class Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(f"promotion.cli.{module}"), cmd_name)
+        command = getattr(importlib.import_module(f"promotion.cli.{module}"), cmd_name.replace("-", "_"))
         if not isinstance(command, click.Command):
             msg = f"promotion.cli.{module}.{cmd_name} is not a command"
             raise TypeError(msg)

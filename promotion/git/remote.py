@@ -33,6 +33,10 @@ class Remotes(History):
         """The names of the remotes, sorted."""
         return tuple(sorted(self.run("remote").text.split()))
 
+    def address(self, remote: str) -> str:
+        """Where a remote is, as it was given."""
+        return self.run("remote", "get-url", remote).text.strip()
+
     def fetch(self, remote: str, *refspecs: str) -> None:
         """Fetch these refspecs and nothing else; raises Unavailable when the remote does not answer or has no such ref."""
         answer = self._fetch(remote, *refspecs)

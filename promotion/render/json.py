@@ -15,6 +15,7 @@ from promotion.journal.lease import open_intent
 from promotion.render.document import document, plain
 
 if TYPE_CHECKING:
+    from promotion.calling.setup import Checked, Installed
     from promotion.comparison import Compared
     from promotion.domain import AppliedModel
     from promotion.drift import Drifted
@@ -142,6 +143,17 @@ def started(result: Started) -> str:
 def pinned(result: Pinned, *, check: bool = False) -> str:
     """The pins that were written, or would be."""
     return document("promotion/pins/v1", {"bindings": result.bindings, "already": result.already, "written": not check})
+
+
+def workflows_written(done: Installed) -> str:
+    """The files by which this repository calls the workflows."""
+    return document("promotion/workflows/v1", {"source": str(done.source), "written": done.written, "already": done.already})
+
+
+def workflows_checked(found: Checked) -> str:
+    """Whether they are as written, and what is protected; ``protections`` is null when nobody looked."""
+    facts = {"files": found.files, "faults": found.faults, "protections": found.protections}
+    return document("promotion/workflows-check/v1", {"source": None if found.source is None else str(found.source), **facts})
 
 
 def taken(result: Taken) -> str:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from promotion.domain import Change, ChangeKind, Decision, ModelVersionRef, Plan
 from promotion.journal.lease import open_intent
-from promotion.render import adopting, changes, comparing, reports, rules
+from promotion.render import adopting, calling, changes, comparing, reports, rules
 from promotion.render.problem import render_problems
 from promotion.render.style import bold, dim, harmless
 
 if TYPE_CHECKING:
+    from promotion.calling.setup import Checked, Installed
     from promotion.comparison import Compared
     from promotion.domain import AppliedModel
     from promotion.drift import Drifted
@@ -125,6 +126,16 @@ def started(result: Started) -> str:
 def pinned(result: Pinned, *, check: bool = False) -> str:
     """The pins that were written, or would be."""
     return adopting.pinned(result, check=check)
+
+
+def workflows_written(done: Installed) -> str:
+    """The files by which this repository calls the workflows."""
+    return calling.written(done)
+
+
+def workflows_checked(found: Checked) -> str:
+    """Whether they are as written, and what is protected."""
+    return calling.checked(found)
 
 
 def taken(result: Taken) -> str:

@@ -102,6 +102,8 @@ class Act:
     path: str
     variables: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, Path] = field(default_factory=dict)
+    """Other repositories, as ``owner/name@ref``, and the folders that stand for them."""
 
     def command(self, event: str, workflow: str, payload: Path) -> list[str]:
         """The command line; secrets are named only, their values go by the environment."""
@@ -113,6 +115,7 @@ class Act:
             *("--action-cache-path", str(self.scratch / "act"), "--env", "GITHUB_REPOSITORY=owner/models"),
             *(part for name, value in self.variables.items() for part in ("--var", f"{name}={value}")),
             *(part for name in self.secrets for part in ("--secret", name)),
+            *(part for name, folder in self.elsewhere.items() for part in ("--local-repository", f"{name}={folder}")),
         ]
 
     def environment(self) -> dict[str, str]:

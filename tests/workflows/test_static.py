@@ -110,7 +110,7 @@ class TestEveryStep:
                 assert step["with"]["fetch-depth"] == "0", "a shallow clone cannot tell what was in staging"
 
 
-@pytest.mark.parametrize("name", ["gate", "apply", "rollback"])
+@pytest.mark.parametrize("name", ["gate", "apply", "drift", "rollback"])
 def test_what_others_call_brings_its_actions_along(name: str) -> None:
     """``./`` means the calling repository on GitHub, which has none of these actions."""
     found = load(named(name))
@@ -132,7 +132,7 @@ def test_what_others_call_brings_its_actions_along(name: str) -> None:
 
 
 def test_who_calls_says_what_measuring_needs_and_nobody_else_s_rows_are_made() -> None:
-    for name in ("gate", "apply"):
+    for name in ("gate", "apply", "drift"):
         for step in steps(named(name)):
             if step["name"] == "Make the rows that the policies pin":
                 assert step["env"]["CALLED"] == "${{ inputs.install }}"
