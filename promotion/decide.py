@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from promotion.domain import Change, ChangeKind, Decision, Judged, Plan, Status, Verdict
@@ -80,9 +80,10 @@ def _judge(change: Change, head: Policies, applied: Policies | None, facts: Fact
     if change.after is None:
         return Judged(change, (_retire(change),))
     if facts is None:
-        facts = _nothing_known(change)
-    elif facts.change != change:
-        facts = _nothing_known(change, f"the facts are those of another change: {facts.change.kind} to {facts.change.after}")
+        return _unjudged(change, head, applied, "no facts were collected for this change")
+    if facts.change != change:
+        reason = f"the facts are those of another change: {facts.change.kind} to {facts.change.after}"
+        return _unjudged(change, head, applied, reason)
     as_applied = facts if applied is None else _as_applied(facts)
     verdicts = [
         _verdict(check, change, as_applied if check.policy == APPLIED else facts) for check in _checks(change, head, applied, facts, known)
@@ -91,6 +92,15 @@ def _judge(change: Change, head: Policies, applied: Policies | None, facts: Fact
     evidence = {one.digest for mapping in seen for one in mapping.values() if isinstance(one, Measured)}
     computed = None if isinstance(facts.artifact, Unknown) else facts.artifact.digest
     return Judged(change, tuple(verdicts), computed, tuple(sorted(evidence)))
+
+
+def _unjudged(change: Change, head: Policies, applied: Policies | None, reason: str) -> Judged:
+    """No rule is asked: one that needs few facts, such as the time alone, would pass on made-up ones."""
+    ruling = Ruling(Status.ERRORED, "the facts of this change", reason, "run the gate again; if it stays so, report it as a fault")
+    mine = head.rules_for(change.environment, change.model)
+    theirs = None if applied is None else applied.rules_for(change.environment, change.model)
+    checks = _side_by_side(mine, theirs, change, mergeable=True, touched=False)
+    return Judged(change, tuple(_told(check, change, ruling) for check in checks))
 
 
 def _checks(change: Change, head: Policies, applied: Policies | None, facts: Facts, known: _Known) -> list[_Check]:
@@ -114,7 +124,7 @@ def _side_by_side(mine: Sequence[Rule], theirs: Sequence[Rule] | None, change: C
     """The checks of both sets; where they may be merged, what stands in both is one."""
     merged = list(_of(mine, HEAD, change))
     if touched:
-        merged.insert(0, _Check("separate", separate.Parameters(), enforce=True, place=None, policy=HEAD))
+        merged.insert(0, _built_in("separate", separate.Parameters(), HEAD))
     for check in () if theirs is None else tuple(_of(theirs, APPLIED, change)):
         twin = next((index for index, one in enumerate(merged) if mergeable and one.policy != APPLIED and one.same(check)), None)
         if twin is None:
@@ -127,16 +137,20 @@ def _side_by_side(mine: Sequence[Rule], theirs: Sequence[Rule] | None, change: C
 
 def _of(rules: Sequence[Rule], label: str, change: Change) -> Iterator[_Check]:
     """The checks of one set of rules: the built-in ones, and what the policies say for this model and environment."""
-    yield _Check("digest", digest.Parameters(), enforce=True, place=None, policy=label)
-    yield _Check("hold", hold.Parameters(), enforce=True, place=None, policy=label)
-    yield _Check("quarantine", quarantine.Parameters(), enforce=True, place=None, policy=label)
+    yield _built_in("digest", digest.Parameters(), label)
+    yield _built_in("hold", hold.Parameters(), label)
+    yield _built_in("quarantine", quarantine.Parameters(), label)
     if not any(rule.gate == formats.Formats.name for rule in rules):
-        yield _Check("formats", formats.Parameters(), enforce=True, place=None, policy=label)
-    yield _Check("policy", policy.Parameters(rules=sum(rule.enforce for rule in rules)), enforce=True, place=None, policy=label)
+        yield _built_in("formats", formats.Parameters(), label)
+    yield _built_in("policy", policy.Parameters(rules=sum(rule.enforce for rule in rules)), label)
     for rule in rules:
         if change.kind is ChangeKind.VERIFY and rule.gate in _ABOUT_THE_WAY:
             continue
         yield _Check(rule.gate, rule.parameters, rule.enforce, rule.place, label)
+
+
+def _built_in(gate: str, parameters: BaseModel, label: str) -> _Check:
+    return _Check(gate, parameters, enforce=True, place=None, policy=label)
 
 
 def _as_applied(facts: Facts) -> Facts:
@@ -145,22 +159,25 @@ def _as_applied(facts: Facts) -> Facts:
 
 def _verdict(check: _Check, change: Change, facts: Facts) -> Verdict:
     ruling = _rule(check, facts)
-    status, hint, waiver = ruling.status, ruling.hint, None
-    if status.blocks and not _may_block(check, change):
-        status = Status.WARNED
-    elif status.blocks:
-        waiver, reason = _waiver(check, ruling, facts)
-        status = Status.WARNED if waiver is not None else status
-        hint = "; ".join(part for part in (reason, hint) if part) or None
+    if not ruling.status.blocks or not _may_block(check, change):
+        return _told(check, change, ruling)
+    waiver, reason = _waiver(check, ruling, facts)
+    hint = "; ".join(part for part in (reason, ruling.hint) if part) or None
+    return _told(check, change, replace(ruling, hint=hint), waiver)
+
+
+def _told(check: _Check, change: Change, ruling: Ruling, waiver: Waiver | None = None) -> Verdict:
+    """What a gate said, as a warning where it may not block or a waiver opens it."""
+    opened = ruling.status.blocks and (waiver is not None or not _may_block(check, change))
     return Verdict(
         gate=check.gate,
-        status=status,
+        status=Status.WARNED if opened else ruling.status,
         model=change.model,
         environment=change.environment,
         version=change.after,
         expected=ruling.expected,
         got=ruling.got,
-        hint=hint,
+        hint=ruling.hint,
         place=check.place,
         policy=check.policy,
         waiver=waiver,
@@ -211,9 +228,3 @@ def _rule(check: _Check, facts: Facts) -> Ruling:
 def _retire(change: Change) -> Verdict:
     got = f"version {change.before} leaves, nothing follows" if change.before is not None else "nothing is bound afterwards"
     return Verdict("retire", Status.PASSED, change.model, change.environment, None, "an explicit none in git", got, place=change.place)
-
-
-def _nothing_known(change: Change, reason: str = "no facts were collected for this change") -> Facts:
-    unknown = Unknown(reason, "run the gate again; if it stays so, report it as a fault")
-    never = datetime(1970, 1, 1, tzinfo=UTC)
-    return Facts(change, never, unknown, unknown, unknown, unknown, unknown, unknown, None, {}, {}, unknown)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from promotion import converge as converging
+from promotion import writing
 from promotion.converge import ROUNDS, Converged, converge
 from promotion.domain import Declared, Desired, Environment, Operation, Place, SetAlias, SetStage, SetVersionTag
 from promotion.errors import Conflict, Unavailable
@@ -144,6 +145,23 @@ def test_somebody_who_keeps_changing_a_model_is_told_of(registry: Odd) -> None:
     assert caught.value.hint == "find out who (promotion drift), then run promotion reconcile again"
 
 
+def test_all_models_that_somebody_keeps_changing_are_named(registry: Odd) -> None:
+    def meddling(operation: Operation) -> None:
+        if operation.model != "alpha":
+            MemoryRegistry.apply(registry, SetStage(operation.model, 2, "Staging", archive_existing=True))
+
+    registry.after = meddling
+    with pytest.raises(Unavailable, match=r"^somebody else keeps changing beta, gamma: "):
+        run(registry)
+
+
+def test_how_far_a_long_round_is_is_told(registry: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "_TELL", -1.0)
+    told: list[str] = []
+    run(registry, told=told)
+    assert told == [f"written: {number} of 3 models, 1 at once" for number in (1, 2, 3)]
+
+
 @pytest.mark.parametrize(("now", "stops"), [(LATER - timedelta(microseconds=1), False), (LATER, True), (LATER + timedelta(1), True)])
 def test_nothing_is_written_from_the_deadline_on(registry: Odd, now: datetime, stops: bool) -> None:
     if not stops:
@@ -176,7 +194,30 @@ def test_a_version_that_is_made_again_meanwhile_is_not_bound_and_stays_refused(r
     registry.odd = odd
     end = run(registry)
     assert registry.stages() == {"alpha": (1,), "beta": (), "gamma": (1,)}
-    assert {name: error.message for name, error in end.refused.items()} == {"beta": "beta/1 was deleted and made again since it was judged"}
+    assert {name: (error.message, error.hint) for name, error in end.refused.items()} == {
+        "beta": (
+            "beta/1 was deleted and made again since it was judged",
+            "run promotion reconcile again: it judges what is there now",
+        )
+    }
+
+
+def test_models_that_are_deleted_or_made_again_at_once_are_each_refused(registry: Odd) -> None:
+    """Whichever comes first in the file: what is said of one keeps nobody from looking at the next."""
+
+    def away(_: Operation) -> None:
+        registry.delete_model("alpha")
+        registry.delete_model("beta")
+        registry.add_version("beta", {"MLmodel": b"other"})
+        raise LOST
+
+    registry.odd = once(away, at="gamma")
+    end = run(registry)
+    assert {name: error.message for name, error in end.refused.items()} == {
+        "alpha": "the registry has no model 'alpha'",
+        "beta": "beta/1 was deleted and made again since it was judged",
+    }
+    assert registry.stages() == {"beta": (), "gamma": (1,)}
 
 
 def test_a_version_that_is_deleted_meanwhile_is_refused_with_its_place(registry: Odd) -> None:
@@ -188,7 +229,7 @@ def test_a_version_that_is_deleted_meanwhile_is_refused_with_its_place(registry:
     end = run(registry, tags=(SetVersionTag("beta", 1, "note", "x"),))
     assert registry.stages() == {"alpha": (1,), "beta": (), "gamma": (1,)}
     assert list(end.refused) == ["beta"]
-    assert "has no version 1" in end.refused["beta"].message
+    assert (end.refused["beta"].message, end.refused["beta"].hint) == ("'beta' has no version 1", "its newest version is 2")
 
 
 def test_a_tag_that_was_not_acknowledged_is_set_again(registry: Odd) -> None:
