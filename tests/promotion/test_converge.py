@@ -255,4 +255,4 @@ def test_models_that_are_not_to_be_written_are_left_alone(registry: Odd) -> None
     operations = tuple(one for one in plan(desired(), judged, {}).operations if one.model == "beta")
     end = converge(workspace, desired(), {}, judged, operations, LATER, Pace(1))
     assert registry.stages() == {"alpha": (), "beta": (1,), "gamma": ()}
-    assert list(end.observed.models) == ["beta"]
+    assert (list(end.observed.models), dict(end.refused)) == (["beta"], {})

@@ -8,14 +8,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from promotion.decide import APPLIED, BOTH, HEAD, decide
 from promotion.domain import ChangeKind, Place, Status
 from promotion.gates import BUILT_IN, GATES
 from promotion.gates.interface import Format, Reference, Unknown
 from tests.promotion.gates.samples import DIGEST, NAME, NOW, OTHER, change, facts, measured
-from tests.promotion.test_decide import BAD, PLAN, judge, policies, rule, verdicts, waiver
+from tests.promotion.test_decide import BAD, FACTS, PLAN, SETS, judge, policies, rule, verdicts, waiver
 
+CHANGES = st.builds(
+    change,
+    kind=st.sampled_from([ChangeKind.PROMOTE, ChangeKind.VERIFY]),
+    model=st.sampled_from([NAME, "ft-transformer-unsw"]),
+    environment=st.sampled_from(["staging", "production"]),
+)
+TOUCHED = st.sampled_from([None, ()])
 BUILT_INS = ["digest", "hold", "quarantine", "formats", "policy"]
 
 
@@ -86,6 +95,14 @@ def test_why_a_waiver_does_not_count_stands_before_the_gates_own_hint(given, tol
     assert found.hint == told
 
 
+@pytest.mark.parametrize(("checked", "status"), [(rule(), Status.PASSED), (rule(min=0.99, enforce=False), Status.WARNED)])
+def test_a_waiver_that_nothing_needs_is_not_named(checked, status):
+    judged = judge(policies(rule("naming"), checked), None, facts(waivers=(waiver(expires=NOW.date() - timedelta(1)), waiver())))
+    found = judged.verdicts[-1]
+    assert (found.status, found.waiver) == (status, None)
+    assert "waiver" not in (found.hint or "")
+
+
 def test_a_gate_that_no_waiver_opens_says_so_by_name():
     pickle = Format("mlflow.pytorch", "pickle", ("x: a pickle",))
     judged = judge(policies(rule()), None, facts(waivers=(waiver("formats"),), format=pickle))
@@ -137,7 +154,7 @@ def test_no_rule_of_any_set_passes_without_facts_of_this_change(given, told):
         "freeze": {"timezone": "UTC", "windows": [{"days": ["fri"]}]},
     }
     head = policies(*(rule(name, **named.get(name, {})) for name in GATES if name not in BUILT_IN))
-    (judged,) = decide(replace(PLAN, changes=(change(),)), head, policies(rule("naming", pattern="^m")), given).judged
+    (judged,) = decide(replace(PLAN, changes=(change(),)), head, policies(rule("naming", pattern="^m"), rule("lineage")), given).judged
 
     assert {one.status for one in judged.verdicts} == {Status.ERRORED}
     assert {one.gate for one in judged.verdicts} == {*GATES} - {"separate"}
@@ -145,4 +162,27 @@ def test_no_rule_of_any_set_passes_without_facts_of_this_change(given, told):
     assert {(one.expected, one.got, one.hint) for one in judged.verdicts} == {
         ("the facts of this change", told, "run the gate again; if it stays so, report it as a fault")
     }
-    assert (judged.digest, judged.evidence) == (None, ())
+    assert verdicts(judged, "lineage") == [(Status.ERRORED, BOTH)]
+    assert (judged.change, judged.digest, judged.evidence) == (change(), None, ())
+
+
+@given(
+    SETS,
+    st.none() | SETS,
+    st.lists(st.tuples(FACTS, CHANGES, TOUCHED), min_size=2, max_size=4, unique_by=lambda one: (one[1].model, one[1].environment)),
+)
+def test_changes_that_are_judged_together_are_judged_as_each_alone(head, before, many):
+    """The rules that are looked up once for all of them are those of each."""
+    rules = (policies(*head), None if before is None else policies(*before))
+    known = {(one.model, one.environment): replace(found, change=one, touched=paths) for found, one, paths in many}
+    together = replace(PLAN, changes=tuple(one for _, one, _ in many))
+    decision = decide(together, *rules, known)
+    assert decision.plan == together
+    assert decision.judged == tuple(decide(replace(PLAN, changes=(one,)), *rules, known).judged[0] for one in together.changes)
+
+
+def test_what_is_in_force_beside_a_promotion_by_the_same_rules_is_judged_by_its_own():
+    changes = (change(), change(kind=ChangeKind.VERIFY, model="ft-transformer-unsw"))
+    known = {(one.model, one.environment): facts(change=one) for one in changes}
+    decision = decide(replace(PLAN, changes=changes), policies(rule("staging_first"), rule()), None, known)
+    assert [[one.gate for one in judged.verdicts[5:]] for judged in decision.judged] == [["staging_first", "bound"], ["bound"]]
