@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promotion import confine, formats
+from promotion import builtin, confine, formats
 from promotion.confine import ALONE, Share
 from promotion.errors import Exit, PromotionError, Unavailable, UsageError
 from promotion.evidence import Evaluator, Evidence, canonical, key
@@ -140,7 +140,8 @@ def evidence_key(artifact: str, evaluation: Evaluation, root: Path) -> str:
 def evaluator_of(evaluation: Evaluation, root: Path) -> Evaluator:
     """The evaluator's identity; raises UsageError with the rule's place when a pattern matches no file."""
     try:
-        return Evaluator(evaluation.evaluator, evaluator_digest(root, evaluation.sources))
+        own = builtin.digest() if evaluation.builtin is not None else evaluator_digest(root, evaluation.sources)
+        return Evaluator(evaluation.evaluator, own)
     except UsageError as error:
         raise UsageError(f"evaluation {evaluation.name!r}: {error.message}", hint=error.hint, place=evaluation.place) from error
 
@@ -194,6 +195,8 @@ def _run(folder: Path, fetched: Fetched, evaluation: Evaluation, dataset: Path, 
             hint = (
                 "an evaluator finds those files of the repository alone that its policy lists under sources: list this one, or install it"
             )
+            if evaluation.builtin is not None:
+                hint = "install it where models are measured: the model's own library must be there"
         raise NotMeasured(msg, hint=hint)
     return _result(result, evaluation.evaluator), ended.isolation
 

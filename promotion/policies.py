@@ -48,6 +48,8 @@ class Evaluation:
     memory: int
     settings: Mapping[str, object]
     place: Place
+    builtin: str | None = None
+    """The evaluator of ``promotion``'s own that measures; it has no ``sources``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,12 +67,14 @@ def file_digest(path: Path) -> str:
 def alone(root: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
     """A folder, for as long as it is needed, that holds copies of ``files`` and nothing else; raises as that does.
 
+    Without patterns it is empty: an evaluator that ``promotion`` brings finds nothing of the repository.
+
     A package whose ``__init__.py`` is not listed gets an empty one: without it, Python would look for the rest of the package in the
     other places that it imports from.
     """
     with tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        for path in files(root, patterns):
+        for path in files(root, patterns) if patterns else ():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / path, target)
@@ -103,7 +105,8 @@ def committed(git: Git, commit: str, policies: Policies) -> Iterator[Path]:
 def same(root: Path, other: Path, evaluations: Iterable[Evaluation]) -> bool:
     """Whether these evaluators are made of the same bytes in two folders; False where that cannot be told."""
     try:
-        return all(evaluator_digest(root, one.sources) == evaluator_digest(other, one.sources) for one in evaluations)
+        own = [one.sources for one in evaluations if one.builtin is None]
+        return all(evaluator_digest(root, sources) == evaluator_digest(other, sources) for sources in own)
     except (PromotionError, OSError):
         return False
 

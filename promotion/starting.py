@@ -78,6 +78,19 @@ evaluations:
     dataset: {{path: data/holdout.csv, sha256: …}}
 ```
 
+For classes told from a table there is an evaluator at hand (CSV or Parquet, MLflow's pyfunc; no code of yours):
+
+```yaml
+  customers:
+    models: ["churn-*"]
+    builtin: tabular-classification
+    dataset: {{path: data/customers.csv, sha256: …}}
+    label: churned
+    positive: 1
+    group: customer                      # rows that go together, if any: no input
+    output: probability                  # or labels, or the name of a column of the model's answer
+```
+
 Signing: without `allowed_signers` the journal is unsigned, and every output says so. Make a key for the job that applies, and trust it:
 
 ```console

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from promotion.builtin import figures, gives
 from promotion.config import declarations as declaring
 from promotion.config.document import Document, Scalar, Source
 from promotion.config.wording import nearest
@@ -14,6 +16,7 @@ from promotion.policies import EVERY, Policies, matches
 
 if TYPE_CHECKING:
     from promotion.config import rules as ruling
+    from promotion.policies import Evaluation
 
 __all__ = ["Source", "load", "load_desired", "load_policies"]
 
@@ -64,6 +67,34 @@ def _check_references(found: ruling.Read) -> None:
         if isinstance(name.value, str) and name.text not in found.names:
             hint = nearest(name.text, list(found.names)) or "no file of the policies has evaluations"
             document.report(name, f"there is no evaluation {name.text!r}", "unknown-evaluation", hint)
+    _check_figures(found)
+
+
+def _check_figures(found: ruling.Read) -> None:
+    """Rules ask for figures that a built-in evaluator can give of what the model puts out.
+
+    A rule that names no evaluation speaks of one that measures its models: the figure is wrong where no such one can give it.
+    """
+    for document, metric, patterns, named in found.figures:
+        asked = [one for one in found.policies.evaluations if (one.name == named if named else _meet(one.models, patterns))]
+        known = [one for one in asked if one.builtin is not None]
+        if not asked or len(known) < len(asked) or any(gives(one.settings, metric.text) for one in known):
+            continue
+        message = f"{known[0].name!r} cannot give {metric.text!r}: {_told(known[0])}"
+        listed = [name for name in figures(known[0].settings) if "*" not in name]
+        document.report(metric, message, "unknown-figure", nearest(metric.text, listed))
+
+
+def _told(evaluation: Evaluation) -> str:
+    """What a built-in evaluator is told of the model's output."""
+    output = evaluation.settings.get("output")
+    return f"it is {evaluation.builtin}" + (f" with output: {output}" if output is not None else "")
+
+
+def _meet(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    """Whether patterns may match a common name: what stands before their first special character must agree."""
+    heads = [[re.split(r"[*?\[]", pattern)[0] for pattern in patterns] for patterns in (some, others)]
+    return any(one.startswith(other) or other.startswith(one) for one in heads[0] for other in heads[1])
 
 
 def _check_environments(declared: declaring.Declarations, found: ruling.Read) -> None:

@@ -9,15 +9,17 @@ from pathlib import PurePosixPath
 
 from pydantic import BaseModel
 
+from promotion.builtin import ENTRY_POINTS
 from promotion.config import exceptions, yamlsource
 from promotion.config.document import Document, Items, Scalar, Source, Table, described
-from promotion.config.schema import EvaluationEntry, EvaluationsFile, PolicyFile, RuleEntry
+from promotion.config.schema import ClassificationEntry, EvaluationEntry, EvaluationsFile, PolicyFile, RuleEntry
 from promotion.config.wording import nearest, report_odd, validated
 from promotion.domain import Barred, Waiver
 from promotion.gates import BUILT_IN, GATES
 from promotion.policies import Dataset, Evaluation, Policies, Rule
 
 _COMMON = frozenset(RuleEntry.model_fields)
+_NO_SETTINGS = {"models", "builtin", "dataset", "timeout", "memory"}
 _WHAT = "rules have the keys version, environment and rules; other files version and evaluations, waivers or quarantine"
 
 
@@ -37,6 +39,8 @@ class Read:
     """Every evaluation, by its place, right or wrong."""
     models: list[tuple[Document, Scalar]] = field(default_factory=list)
     """Every model that a waiver names, where it names it."""
+    figures: list[tuple[Document, Scalar, tuple[str, ...], str | None]] = field(default_factory=list)
+    """Every figure that a rule names, where it names it; for which models, and the evaluation where it names one."""
     excused: list[tuple[Document, Scalar]] = field(default_factory=list)
     """Every environment that a waiver, or a rule for another one, names; where it names it."""
 
@@ -118,6 +122,9 @@ def _rules(document: Document, root: Table, found: Read) -> list[Rule]:
         parameters = _parameters(document, entry, index)
         if parameters is not None and file is not None:
             values = file.rules[index]
+            named = evaluation.text if isinstance(evaluation, Scalar) else None
+            figures = (entry.get("metric"), entry.get("relative_to"))
+            found.figures += [(document, one, values.models, named) for one in figures if isinstance(one, Scalar)]
             rules.append(Rule(values.gate, file.environment, values.models, parameters, values.mode == "enforce", document.place(entry)))
     return rules
 
@@ -156,17 +163,23 @@ def _evaluations(document: Document, root: Table, found: Read) -> list[Evaluatio
     return evaluations
 
 
-def _evaluation(document: Document, name: Scalar, entry: EvaluationEntry) -> Evaluation:
+def _evaluation(document: Document, name: Scalar, entry: EvaluationEntry | ClassificationEntry) -> Evaluation:
+    if isinstance(entry, EvaluationEntry):
+        builtin, evaluator, sources, settings = None, entry.evaluator, entry.sources, entry.settings
+    else:
+        builtin, evaluator, sources = entry.builtin, ENTRY_POINTS[entry.builtin], ()
+        settings = entry.model_dump(mode="json", exclude=_NO_SETTINGS, exclude_none=True)
     return Evaluation(
         name=name.text,
         models=entry.models,
-        evaluator=entry.evaluator,
-        sources=entry.sources,
+        evaluator=evaluator,
+        sources=sources,
         dataset=Dataset(entry.dataset.path, entry.dataset.sha256, entry.dataset.get),
         timeout=entry.timeout,
         memory=entry.memory,
-        settings=entry.settings,
+        settings=settings,
         place=document.place(name),
+        builtin=builtin,
     )
 
 

@@ -11,9 +11,10 @@ from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema, model_validator
 from pydantic.fields import FieldInfo
 
+from promotion.builtin import CLASSIFICATION, LABELS, PROBABILITY, SUFFIXES
 from promotion.policies import EVERY
 
 NEWEST = 2**31 - 1
@@ -30,6 +31,7 @@ _SIZE = re.compile(r"(?P<number>[0-9]{1,6}(?:\.[0-9]{1,3})?) ?(?P<unit>[KMGT]i?B
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _DURATION = re.compile(r"(?:(?P<h>[0-9]{1,4})h)?(?:(?P<m>[0-9]{1,6})m)?(?:(?P<s>[0-9]{1,7})s)?")
 
+Label = str | int | float | bool
 Use = tuple[int, str | None] | None
 """What a binding declares: version and pinned digest, or None for the explicit ``none``."""
 
@@ -101,6 +103,18 @@ def _inside(path: str) -> str:
     return path
 
 
+def _table(path: str) -> str:
+    if not path.endswith(SUFFIXES):
+        raise ValueError(f"{path!r} must be a table: {' or '.join(SUFFIXES)}")
+    return path
+
+
+def _several(labels: tuple[Label, ...]) -> tuple[Label, ...]:
+    if not 2 <= len(labels) == len(set(map(str, labels))):
+        raise ValueError("must be two labels or more, each once")
+    return labels
+
+
 def _entry_point(text: str) -> str:
     if not _ENTRY_POINT.fullmatch(text):
         raise ValueError(f"must be package.module:function, however: {text!r}")
@@ -166,6 +180,7 @@ def _bytes(value: object) -> int:
 
 
 _VERSION = {"type": "integer", "minimum": 1, "maximum": NEWEST}
+_TABLE = rf"(?:{'|'.join(re.escape(one) for one in SUFFIXES)})$"
 _USE_SCHEMA = {
     "anyOf": [_VERSION, {"const": "none"}, {"type": "string", "pattern": "^[1-9][0-9]*@sha256:[0-9a-f]{64}$"}],
     "description": "A version number, N@sha256:DIGEST to pin its bytes, or none for explicitly nothing.",
@@ -255,6 +270,11 @@ class DatasetEntry(_Strict):
     get: Annotated[str, Field(min_length=1)] | None = None
 
 
+Timeout = Annotated[float, PlainValidator(_seconds), WithJsonSchema(_SECONDS_SCHEMA)]
+Memory = Annotated[int, PlainValidator(_bytes), WithJsonSchema(_BYTES_SCHEMA)]
+Column = Annotated[str, Field(min_length=1)]
+
+
 class EvaluationEntry(_Strict):
     """How models that match are measured. ``sources`` are the files whose hash is the evaluator's identity."""
 
@@ -262,16 +282,71 @@ class EvaluationEntry(_Strict):
     evaluator: Annotated[str, AfterValidator(_entry_point), Field(json_schema_extra={"pattern": f"^{_ENTRY_POINT.pattern}$"})]
     sources: Annotated[tuple[InsidePath, ...], Field(strict=False, min_length=1)]
     dataset: DatasetEntry
-    timeout: Annotated[float, PlainValidator(_seconds), WithJsonSchema(_SECONDS_SCHEMA)] = 600.0
-    memory: Annotated[int, PlainValidator(_bytes), WithJsonSchema(_BYTES_SCHEMA)] = 8 * 2**30
+    timeout: Timeout = 600.0
+    memory: Memory = 8 * 2**30
     settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class TableEntry(DatasetEntry):
+    """Pinned rows of a table, CSV or Parquet, with the names of their columns."""
+
+    path: Annotated[str, AfterValidator(_inside), AfterValidator(_table), Field(json_schema_extra={"pattern": _TABLE})]
+
+
+class ClassificationEntry(_Strict):
+    """Models that tell classes, measured by ``promotion`` itself: no code of yours. Every other column is an input.
+
+    ``output`` is what the model answers: labels, probability, or the name of a column of its answer, which ``holds`` one or the other.
+    ``labels`` is the order of the probabilities' columns, by default that of sorting; ``threshold`` is for two labels.
+    """
+
+    models: Patterns
+    builtin: Literal["tabular-classification"]
+    dataset: TableEntry
+    label: Annotated[Column, Field(description="The column that holds the truth.")]
+    positive: Annotated[Label, Field(description="The label that f1, precision, recall and the areas under curves are about.")]
+    output: Annotated[Column, Field(description="labels, probability, or a column of the model's answer.")]
+    holds: Annotated[Literal["labels", "probability"] | None, Field(description="What that column holds [probability].")] = None
+    labels: Annotated[tuple[Label, ...], Field(strict=False), AfterValidator(_several)] | None = None
+    group: Annotated[Column | None, Field(description="Rows with the same value go together when resampled; no input.")] = None
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    timeout: Timeout = 600.0
+    memory: Memory = 8 * 2**30
+
+    @model_validator(mode="after")
+    def _agrees(self) -> ClassificationEntry:
+        if self.holds is not None and self.output in {LABELS, PROBABILITY}:
+            raise ValueError(f"'holds' is about a column of the model's answer, and output: {self.output} names none")
+        if self.group == self.label:
+            raise ValueError("label and group are the same column")
+        return self
+
+
+KINDS = {None: "(own)", CLASSIFICATION: "(classification)"}
+"""What stands in the place of an evaluation's error to say which kind it was read as."""
+
+
+def _kind(entry: object) -> str:
+    """How an evaluation is read: by the built-in evaluator that it names, or that is nearest."""
+    if isinstance(entry, BaseModel):
+        named = getattr(entry, "builtin", None)
+    else:
+        named = entry.get("builtin") if isinstance(entry, dict) else None
+        named = CLASSIFICATION if isinstance(entry, dict) and "builtin" in entry and named not in KINDS else named
+    return KINDS[named]
+
+
+AnyEvaluation = Annotated[
+    Annotated[EvaluationEntry, Tag(KINDS[None])] | Annotated[ClassificationEntry, Tag(KINDS[CLASSIFICATION])],
+    Discriminator(_kind),
+]
 
 
 class EvaluationsFile(_Strict):
     """policies/evaluations.yaml: what measures which models, on which rows."""
 
     version: Literal[1]
-    evaluations: dict[Annotated[str, Field(min_length=1)], EvaluationEntry]
+    evaluations: dict[Annotated[str, Field(min_length=1)], AnyEvaluation]
 
 
 class WaiverEntry(_Strict):
@@ -352,6 +427,8 @@ def _below(annotation: Any, part: int | str) -> Any:  # noqa: ANN401 - annotatio
     if isinstance(bare, type) and issubclass(bare, BaseModel):
         known: FieldInfo | None = bare.model_fields.get(str(part))
         return known.annotation if known else None
+    if part in KINDS.values():
+        return next((one for one in get_args(bare) if Tag(str(part)) in get_args(one)), None)
     arguments = get_args(bare)
     return {dict: arguments[1:2], tuple: arguments[:1]}.get(get_origin(bare), ())[0] if arguments else None
 

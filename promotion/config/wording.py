@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from promotion.config.document import Document, Items, Node, Scalar, described, plain
 from promotion.config.scalars import Odd
-from promotion.config.schema import NEWEST, fields_of
+from promotion.config.schema import KINDS, NEWEST, fields_of
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -147,14 +147,15 @@ def _explain_pin(text: str, short: str) -> tuple[str, str]:
 def _report_all(document: Document, model: type[BaseModel], error: ValidationError, at: Path) -> None:
     seen: set[tuple[Path, str]] = set()
     for detail in error.errors(include_url=False, include_input=False):
+        typed, detail["loc"] = detail["loc"], tuple(part for part in detail["loc"] if part not in KINDS.values())
         path = (*at, *detail["loc"])
         if (path, detail["type"]) not in seen:
             seen.add((path, detail["type"]))
-            _report(document, model, detail, at)
+            _report(document, model, detail, at, typed)
 
 
-def _report(document: Document, model: type[BaseModel], detail: ErrorDetails, at: Path) -> None:
-    """Note one error of a schema at its key or value."""
+def _report(document: Document, model: type[BaseModel], detail: ErrorDetails, at: Path, typed: Path) -> None:
+    """Note one error of a schema at its key or value; ``typed`` is where it stands in the schema."""
     kind, loc = detail["type"], detail["loc"]
     if loc and loc[-1] == "[key]":
         key, _ = document.at((*at, *loc[:-1]))
@@ -169,7 +170,7 @@ def _report(document: Document, model: type[BaseModel], detail: ErrorDetails, at
     if kind == "missing":
         _report_missing(document, str(loc[-1]), (*at, *loc[:-1]))
     elif kind == "extra_forbidden" and key is not None:
-        document.report(key, f"unknown key {key.text!r}", "unknown-key", nearest(key.text, fields_of(model, loc[:-1])))
+        document.report(key, f"unknown key {key.text!r}", "unknown-key", nearest(key.text, fields_of(model, typed[:-1])))
     elif loc and loc[-1] == "use" and node is not None:
         document.report(node, *_with_rule(explain_use(node), "version"))
     else:

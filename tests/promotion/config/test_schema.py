@@ -20,12 +20,12 @@ EXAMPLES = ROOT / "tests" / "examples"
 SAMPLES = {
     "environments": [
         ROOT / "environments.yaml",
-        *(f for f in (EXAMPLES / "valid").glob("*.yaml") if f.name != "evaluations.yaml" and not f.name.startswith("rules")),
+        *(f for f in (EXAMPLES / "valid").glob("*.yaml") if not f.name.startswith(("evaluations", "rules"))),
     ],
     "policy": [ROOT / "policies" / "staging.yaml", ROOT / "policies" / "production.yaml", EXAMPLES / "valid" / "rules.yaml"],
     "waivers": [EXAMPLES / "valid" / "rules-waivers.yaml"],
     "quarantine": [EXAMPLES / "valid" / "rules-quarantine.yaml"],
-    "evaluations": [ROOT / "policies" / "evaluations.yaml", EXAMPLES / "valid" / "evaluations.yaml"],
+    "evaluations": [ROOT / "policies" / "evaluations.yaml", *sorted((EXAMPLES / "valid").glob("evaluations*.yaml"))],
 }
 
 
