@@ -20,6 +20,7 @@ from promotion.reconcile import Options, Outcome, apply, newest
 from promotion.record import kept_tags, restored
 from promotion.repository import Declaration
 from promotion.survey import Survey, Workspace, judge, survey
+from promotion.waiting import deliver
 
 
 class DriftKind(StrEnum):
@@ -93,6 +94,8 @@ def heal(workspace: Workspace, options: Options, declaration: Declaration) -> Ou
     Bytes cannot be restored: a version whose bytes are others is left as it is, and refused.
     """
     seen = look(workspace, declaration)
+    if deliver(workspace, seen.survey):
+        seen = look(workspace, declaration)
     found = seen.survey
     check_free(found.state, workspace.now(), break_lease=options.break_lease)
     recorded = found.state.recorded

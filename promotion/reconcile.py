@@ -27,6 +27,7 @@ from promotion.registry.interface import Rejected
 from promotion.repository import at
 from promotion.survey import Judgement, Survey, Workspace, judge, survey
 from promotion.telling import tell_approvals, tell_head
+from promotion.waiting import deliver, leave
 from promotion.writing import Pace
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Options:
     allow_older: bool = False
     measure: bool = True
     """Whether model code may be run here; else the evidence at hand decides."""
+    waits: bool = False
+    """Whether git hosting is down: the entry then waits in the registry."""
     lease: float = 300.0
     margin: float = 15.0
 
@@ -101,6 +104,8 @@ def reconcile(workspace: Workspace, options: Options) -> Outcome:
     declaration = at(workspace.git, commit.sha, workspace.layout)
     _check_clean(workspace, tuple(source for one in declaration.policies.evaluations for source in one.sources), commit.sha)
     found = survey(workspace, declaration, to_write=True)
+    if deliver(workspace, found):
+        found = survey(workspace, declaration, to_write=True)
     check_free(found.state, workspace.now(), break_lease=options.break_lease)
     _check_order(workspace, found, commit.sha, allow_older=options.allow_older)
     _check_plan(found, options)
@@ -122,6 +127,15 @@ def newest(workspace: Workspace, options: Options) -> Commit:
                 f"this checkout is at {head.sha[:12]}, but {options.branch} of {options.remote} is at {tip[:12]}",
                 hint=f"only the newest commit is applied: git checkout {options.branch} && git pull",
             )
+    return _clean(workspace, head)
+
+
+def at_hand(workspace: Workspace) -> Commit:
+    """The commit of this checkout, for when nobody can be asked for a newer one; it must be clean."""
+    return _clean(workspace, workspace.git.commit("HEAD"))
+
+
+def _clean(workspace: Workspace, head: Commit) -> Commit:
     _check_clean(workspace, (*workspace.layout.files, workspace.layout.policies), head.sha)
     return head
 
@@ -199,6 +213,8 @@ def _broken(found: Survey) -> set[str]:
 
 
 def _write(workspace: Workspace, options: Options, found: Survey, target: Desired, outcome: Outcome, record: Record) -> Outcome:
+    if options.waits:
+        return leave(workspace, options, found, target, *(_allowed(workspace, outcome, record) if outcome.written else (outcome, record)))
     state, observed = found.state, found.observed
     pace = Pace(workspace.registry.writers)
     if outcome.written:

@@ -14,13 +14,14 @@ from promotion import __version__
 from promotion import rollback as returning
 from promotion.config.edit import edit
 from promotion.domain import Bound, ChangeKind, ModelVersionRef, Status
-from promotion.errors import Conflict, InvalidFiles, UsageError
+from promotion.errors import Conflict, InvalidFiles, Unavailable, UsageError
 from promotion.journal import EntryKind, Hold, RecordedChange, check_free, open_intent
 from promotion.plan import plan
-from promotion.reconcile import Options, Outcome, apply, newest
+from promotion.reconcile import Options, Outcome, apply, at_hand, newest
 from promotion.releasing import check_release
 from promotion.repository import at, working_files
 from promotion.survey import Survey, Workspace, judge, survey
+from promotion.waiting import deliver, with_waiting
 
 if TYPE_CHECKING:
     from promotion.domain import Declared, Desired
@@ -57,11 +58,18 @@ def rollback(
     """Return one environment of one model to its immediate predecessor in the journal; with ``only``, while that is what is applied.
 
     Raises UsageError when the model is not declared, NoPredecessor when there is nothing to return to, Conflict when something else than
-    ``only`` is applied; otherwise as ``reconcile``. When the gates refuse (the bytes differ, the predecessor is on hold), nothing is
+    ``only`` is applied; otherwise as ``reconcile``. While the remote does not answer, the registry is brought back all the same, and the
+    signed entry waits there for the next run. When the gates refuse (the bytes differ, the predecessor is on hold), nothing is
     written.
     """
-    commit = newest(workspace, options)
-    found = survey(workspace, at(workspace.git, commit.sha, workspace.layout), to_write=True)
+    options, commit = _newest(workspace, options)
+    declaration = at(workspace.git, commit.sha, workspace.layout)
+    found = survey(workspace, declaration, to_write=True, fetch=not options.waits)
+    if options.waits:
+        state = with_waiting(workspace, found.state, found.observed)
+        found = replace(found, state=state, applied=state.applied_all())
+    elif deliver(workspace, found):
+        found = survey(workspace, declaration, to_write=True)
     check_free(found.state, workspace.now(), break_lease=options.break_lease)
     declared = next((one for one in found.desired.bindings if (one.model, one.environment) == (name, environment)), None)
     if declared is None:
@@ -84,11 +92,22 @@ def rollback(
     text = returning.message(name, environment, before, to, reason=reason, entry=outcome.entry)
     written = _commit(workspace, declared, to, text)
     restored = Restored(name, environment, before, to, outcome, held, written)
-    if written is None or not push or options.remote is None:
+    if written is None or not push or options.remote is None or options.waits:
         return restored
     own = f"rollback-{outcome.entry[:12]}"
     commit_pushed, branch = _push(workspace, options.remote, written, expected=commit.sha, main=options.branch, own=own)
     return replace(restored, commit=commit_pushed, branch=branch)
+
+
+def _newest(workspace: Workspace, options: Options) -> tuple[Options, Commit]:
+    """The newest commit; while git hosting is down the one at hand, if this clone knows the journal: users come before the record."""
+    try:
+        return options, newest(workspace, options)
+    except Unavailable:
+        if workspace.journal.read(fetch=False).head is None:
+            raise
+        workspace.report(f"{options.remote} does not answer: going by what this clone knows of the journal")
+        return replace(options, waits=True), at_hand(workspace)
 
 
 def still_applied(journal: Journal, binding: Declared) -> Bound:

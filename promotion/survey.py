@@ -88,7 +88,9 @@ class Judgement:
     replicates: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def survey(workspace: Workspace, declaration: Declaration, *, base: str | None = None, to_write: bool = False) -> Survey:
+def survey(
+    workspace: Workspace, declaration: Declaration, *, base: str | None = None, to_write: bool = False, fetch: bool = True
+) -> Survey:
     """Read the journal and the registry, and plan. With ``base``, only what differs from that commit's declaration.
 
     ``to_write``: the registry is read after the journal, not at the same time. Whoever then appends to that entry of the journal knows that
@@ -99,16 +101,18 @@ def survey(workspace: Workspace, declaration: Declaration, *, base: str | None =
     desired = declaration.desired
     if base is not None:
         desired = since(workspace.git, workspace.layout, base, desired)
-    state, applied, observed = _read(workspace, desired.models, at_once=not to_write)
+    state, applied, observed = _read(workspace, desired.models, at_once=not to_write, fetch=fetch)
     made = plan(desired, observed, applied, policies=declaration.policies.digest)
     return Survey(replace(declaration, desired=desired), state, observed, applied, made)
 
 
-def _read(workspace: Workspace, models: tuple[str, ...], *, at_once: bool) -> tuple[State, Mapping[str, AppliedModel], Observed]:
+def _read(
+    workspace: Workspace, models: tuple[str, ...], *, at_once: bool, fetch: bool
+) -> tuple[State, Mapping[str, AppliedModel], Observed]:
     """The journal, what it says was applied, and the registry; at once, since both wait for somebody else most of the time, or in turn."""
     with ThreadPoolExecutor(1) as pool:
         early = pool.submit(workspace.registry.observe, models) if at_once else None
-        state = workspace.journal.read()
+        state = workspace.journal.read(fetch=fetch)
         applied = state.applied_all()
         observed = early.result() if early else workspace.registry.observe(models)
     while True:
@@ -117,7 +121,7 @@ def _read(workspace: Workspace, models: tuple[str, ...], *, at_once: bool) -> tu
         except JournalError:
             # A reconcile may have ended between the two readings. The registry is told of an entry after it was pushed: a journal that
             # has not grown since lacks it indeed.
-            newer = workspace.journal.read()
+            newer = workspace.journal.read(fetch=fetch)
             if newer.head == state.head:
                 raise
             state, applied, observed = newer, newer.applied_all(), workspace.registry.observe(models)

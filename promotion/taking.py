@@ -22,6 +22,7 @@ from promotion.reconcile import Options, newest
 from promotion.record import Stamp, kept_tags
 from promotion.repository import at, working_files, write
 from promotion.survey import Survey, Workspace, survey
+from promotion.waiting import deliver
 
 if TYPE_CHECKING:
     from promotion.config.load import Source
@@ -70,7 +71,10 @@ def take(workspace: Workspace, options: Options) -> Taken:
     Raises as ``reconcile`` does for a checkout that is not main's newest commit, and Conflict while a reconcile is under way.
     """
     commit = newest(workspace, options)
-    found = survey(workspace, at(workspace.git, commit.sha, workspace.layout), to_write=True)
+    declaration = at(workspace.git, commit.sha, workspace.layout)
+    found = survey(workspace, declaration, to_write=True)
+    if deliver(workspace, found):
+        found = survey(workspace, declaration, to_write=True)
     check_free(found.state, workspace.now())
     if open_intent(found.state, workspace.now()).entry is not None:
         raise Conflict("a reconcile was left unfinished", hint="promotion reconcile completes it")

@@ -135,6 +135,20 @@ class Objects(Command):
         """Store bytes; returns their hash."""
         return self.run("hash-object", "-w", "--stdin", stdin=content).text
 
+    def read_commit(self, sha: str) -> bytes:
+        """The commit object itself, with its signature; raises UsageError when there is none."""
+        (found,) = self.objects([checked(sha)])
+        if found is None or found.kind != "commit":
+            raise _unknown(sha)
+        return found.content
+
+    def write_commit(self, content: bytes) -> str:
+        """Store a commit object as it is; returns its hash. Raises UsageError for what is no commit."""
+        answer = self.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=content, good=range(256))
+        if answer.code != 0:
+            raise UsageError(f"this is no commit: {answer.reason}")
+        return answer.text
+
     def make_tree(self, base: str | None, changes: Mapping[str, bytes | None]) -> str:
         """The tree of commit ``base`` (None: an empty one) with files replaced, or removed where the value is None.
 

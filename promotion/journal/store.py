@@ -14,10 +14,12 @@ from promotion.journal.audit import Fault, audit, check_signatures
 from promotion.journal.chain import Link, links
 from promotion.journal.codec import evidence_folder
 from promotion.journal.draft import check, files, message
+from promotion.journal.fields import Malformed
 from promotion.journal.model import Entry, Hold, Origin, Recorded, Statement
 from promotion.journal.place import Place
 from promotion.journal.state import State
 from promotion.journal.trust import Signers, Trust, complaint
+from promotion.journal.waiting import TAG, pack, unpack
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedModel
@@ -84,17 +86,78 @@ class Journal:
         be known whether the entry arrived (reading again tells), UsageError when the entry must be signed and this key may not,
         JournalError for an entry that does not follow ``state`` or does not say what changes.
         """
+        made, _ = self._made(state, entry, applied, evidence, holds)
+        self._place.publish(made.head or "", state.head)
+        return made
+
+    def leave(
+        self, state: State, entry: Entry, *, applied: Mapping[str, AppliedModel], holds: Mapping[str, tuple[Hold, ...]]
+    ) -> tuple[State, dict[str, str]]:
+        """Sign an entry while the remote does not answer; returns it with the tags in which it waits to be pushed.
+
+        Raises as ``append``, and UsageError where the journal is unsigned: whoever may set a tag could then write it.
+        """
+        made, files = self._made(state, entry, applied, (), holds)
+        if not made.signed:
+            raise UsageError("an unsigned entry cannot wait in the registry", hint="trust a key in policies/allowed_signers")
+        return made, pack(self.git.read_commit(made.head or ""), files)
+
+    def deliver(self, state: State, tags: Mapping[str, str]) -> State:
+        """Push the entry that waits in these tags. Raises as ``accept`` and ``append``."""
+        found = self.accept(state, tags)
+        if found.head is not None and found.head != state.head:
+            self._place.publish(found.head, state.head)
+        return found
+
+    def accept(self, state: State, tags: Mapping[str, str]) -> State:
+        """The journal with the entry that waits in these tags, which nobody sees yet; ``state`` where it has that entry already.
+
+        Raises JournalError for an entry that does not verify, or that the journal went on without.
+        """
+        hint = f"see who may set tags, and promotion drift; then remove the tag {TAG} of the model"
+        try:
+            content, changed = unpack(tags)
+            sha = self.git.write_commit(content)
+        except (Malformed, UsageError) as error:
+            raise JournalError(f"the entry that waits in the registry cannot be read: {error}", hint=hint) from error
+        if state.head is not None and sha in self.git.first_parents(state.head):
+            return state
+        link = links(self.git, (sha,))[0]
+        if link is None or link.parents != (() if state.head is None else (state.head,)):
+            raise JournalError(
+                f"the journal went on without entry {sha[:12]}, which waited in the registry",
+                hint=f"promotion history shows what was recorded instead; roll back again if need be, and remove the tag {TAG}",
+            )
+        tree = self.git.make_tree(state.head, changed)
+        if not content.startswith(f"tree {tree}\n".encode()):
+            raise JournalError(f"the files of entry {sha[:12]}, which waits in the registry, are not those it was signed with", hint=hint)
+        if faults := audit(self.git, self._trust(state.main), sha, since=state.head):
+            raise JournalError(f"the entry that waits in the registry does not verify: {faults[0]}", hint=hint)
+        found = self._verified(sha, state.main)
+        if not found.signed:
+            raise JournalError(f"entry {sha[:12]}, which waits in the registry, is not signed", hint=hint)
+        return found
+
+    def _made(
+        self,
+        state: State,
+        entry: Entry,
+        applied: Mapping[str, AppliedModel] | None,
+        evidence: Iterable[Statement],
+        holds: Mapping[str, tuple[Hold, ...]] | None,
+    ) -> tuple[State, dict[str, bytes | None]]:
+        """The state with this entry, which nobody sees yet, and the files that it writes."""
         memory = dict(applied or {})
         check(state, entry, memory)
         signers = self._may_sign(state, entry)
         key = self.signing_key if signers is not None else None
-        tree = self.git.make_tree(state.head, files(entry, state.root, memory, evidence, holds or {}))
+        changed = files(entry, state.root, memory, evidence, holds or {})
+        tree = self.git.make_tree(state.head, changed)
         parents = () if state.head is None else (state.head,)
         sha = self.git.commit_tree(tree, parents, message(entry), who=Identity.parse(entry.by), at=entry.at, key=key)
         signature = self._own_signature(sha, signers)
-        self._place.publish(sha, state.head)
         signer = signature.principal if signature else None
-        return replace(state, head=sha, root=state.root or sha, entry=entry, signed=signer is not None, signer=signer)
+        return replace(state, head=sha, root=state.root or sha, entry=entry, signed=signer is not None, signer=signer), changed
 
     def entries(self, *, model: str | None = None, until: datetime | None = None, limit: int | None = None) -> Iterator[Recorded]:
         """Entries as this clone knows them, newest first: those that concern a model, are not after a time, at most ``limit``.
