@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.benchmarks.measuring import QUICK, Scale
 
-ALL = ("starting", "declaring", "reading", "showing", "growing", "promoting", "judging", "evaluating", "resampling", "looking")
+ALL = ("starting", "declaring", "reading", "showing", "growing", "promoting", "judging", "evaluating", "resampling", "looking", "returning")
 
 
 def main(arguments: list[str]) -> None:
