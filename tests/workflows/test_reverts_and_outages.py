@@ -9,16 +9,10 @@ import pytest
 from tests.models import register_version
 from tests.workflows.act import git
 from tests.workflows.scene import Scene
-from tests.workflows.test_apply import applied, promote, shown
+from tests.workflows.test_apply import applied, apply_by_hand, promote, shown
 from tests.workflows.test_gate import registry_state
 
 __all__ = ["applied"]
-
-
-def apply_by_hand(scene: Scene) -> None:
-    """Apply main by the command alone: what led to the scene of a test, in less time than a workflow takes."""
-    done = scene.promotion("reconcile", "--signing-key", str(scene.key))
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_revert_of_production_leaves_what_staging_got_later(applied: Scene) -> None:
