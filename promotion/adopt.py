@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from promotion import __version__
-from promotion.domain import AppliedBinding, AppliedModel, Bound, ChangeKind, Observed, Status
+from promotion.changes import ChangeKind
+from promotion.domain import AppliedBinding, AppliedModel, Bound, Observed
 from promotion.errors import PromotionError
 from promotion.journal import Entry, EntryKind, RecordedChange
 from promotion.record import Stamp, kept_tags
 from promotion.survey import JOURNAL_TAG
+from promotion.verdicts import Status
 
 if TYPE_CHECKING:
     from promotion.git import Commit

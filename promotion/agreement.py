@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from promotion.domain import Plan
+from promotion.changes import Plan
 from promotion.errors import Conflict
 
 _MOST_SHOWN = 10

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from promotion.domain import Change, ChangeKind
+from promotion.changes import Change, ChangeKind
 from promotion.errors import InvalidFiles, UsageError
 from promotion.gates.interface import Approval, Approvals, Unknown
 from promotion.git import Identity
@@ -20,11 +20,11 @@ from promotion.journal.trust import named_keys
 from promotion.repository import Layout, at, desired_at
 
 if TYPE_CHECKING:
-    from promotion.domain import Decision
     from promotion.git import Git
     from promotion.git.tags import Tag
     from promotion.pulls import PullRequest
     from promotion.survey import Survey, Workspace
+    from promotion.verdicts import Decision
 
 SCHEMA = "promotion/approval/v1"
 PREFIX = "promotion-approval"

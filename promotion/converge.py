@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from promotion.domain import SetVersionTag
+from promotion.changes import SetVersionTag
 from promotion.errors import Conflict, Unavailable
 from promotion.plan import plan
 from promotion.registry.interface import Rejected
 from promotion.writing import Pace, write
 
 if TYPE_CHECKING:
-    from promotion.domain import AppliedModel, Desired, Observed, Operation, Plan
+    from promotion.changes import Operation, Plan
+    from promotion.domain import AppliedModel, Desired, Observed
     from promotion.survey import Workspace
 
 

@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from promotion.domain import Change, ChangeKind, Decision, Judged, Plan, Status, Verdict
+from promotion.changes import Change, ChangeKind, Plan
 from promotion.gates import GATES, UNWAIVABLE, digest, formats, hold, policy, quarantine, separate
 from promotion.gates.interface import Facts, Measured, Ruling, Unknown
+from promotion.verdicts import Decision, Judged, Status, Verdict
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from promotion.domain import Place, Waiver
+    from promotion.domain import Place
     from promotion.policies import Policies, Rule
+    from promotion.verdicts import Waiver
 
 HEAD = "HEAD"
 APPLIED = "applied"

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from promotion.changes import Change, ChangeKind, Operation, SetVersionTag, Shown
 from promotion.digests import compute
-from promotion.domain import AppliedBinding, Change, ChangeKind, Declared, ObservedModel, ObservedVersion, Operation, SetVersionTag, Shown
+from promotion.domain import AppliedBinding, Declared, ObservedModel, ObservedVersion
 from promotion.errors import PromotionError, Unavailable, UsageError
 from promotion.journal import check_free
 from promotion.plan import plan, shown

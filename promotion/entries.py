@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promotion import __version__
-from promotion.domain import AppliedModel, Judged
+from promotion.domain import AppliedModel
 from promotion.evidence import read
 from promotion.journal import Entry, EntryKind, Hold, RecordedChange, Refusal, Statement
 from promotion.record import bound
+from promotion.verdicts import Judged
 
 if TYPE_CHECKING:
     from promotion.git import Commit

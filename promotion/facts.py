@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from promotion import evaluate, formats, signatures
 from promotion.abreast import Abreast
 from promotion.ahead import Ahead, Need
+from promotion.changes import Change, ChangeKind
 from promotion.confine import Share
-from promotion.domain import Change, ChangeKind, ModelVersionRef
+from promotion.domain import ModelVersionRef
 from promotion.errors import PromotionError, Unavailable
 from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
 from promotion.figures import derived
@@ -32,9 +33,10 @@ from promotion.references import wanted
 from promotion.replicates import Sampled
 
 if TYPE_CHECKING:
-    from promotion.domain import AppliedBinding, AppliedModel, Observed, ObservedModel, ObservedVersion, Waiver
+    from promotion.domain import AppliedBinding, AppliedModel, Observed, ObservedModel, ObservedVersion
     from promotion.policies import Evaluation, Policies
     from promotion.registry.interface import Artifact, Registry, Run
+    from promotion.verdicts import Waiver
 
 T = TypeVar("T")
 

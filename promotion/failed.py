@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from promotion.domain import Bound, Status
+from promotion.domain import Bound
 from promotion.errors import Exit, PromotionError, UsageError
 from promotion.restore import Restored, change_hold, rollback
 from promotion.rollback import NoPredecessor
+from promotion.verdicts import Status
 
 if TYPE_CHECKING:
     from promotion.reconcile import Options

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from promotion.changes import Plan
 from promotion.decide import decide
-from promotion.domain import Plan
 from promotion.errors import UsageError
 from promotion.gates import GATES
 from promotion.gates.known import sound
 
 if TYPE_CHECKING:
-    from promotion.domain import Barred, Desired, Place, Waiver
+    from promotion.domain import Desired, Place
     from promotion.policies import Evaluation, Policies
+    from promotion.verdicts import Barred, Waiver
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from promotion import evaluate, formats
 from promotion.abreast import Abreast
+from promotion.changes import ChangeKind
 from promotion.confine import Share
-from promotion.domain import ChangeKind, ModelVersionRef
+from promotion.domain import ModelVersionRef
 from promotion.errors import PromotionError, UsageError
 from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
 from promotion.gates.formats import refusals
@@ -36,7 +37,8 @@ from promotion.references import wanted
 from promotion.registry.artifacts import digest_folder
 
 if TYPE_CHECKING:
-    from promotion.domain import AppliedModel, Plan
+    from promotion.changes import Plan
+    from promotion.domain import AppliedModel
     from promotion.survey import Workspace
 
 SCHEMA = "promotion/orders/v1"

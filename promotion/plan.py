@@ -10,25 +10,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 
-from promotion.domain import (
-    AppliedBinding,
-    AppliedModel,
-    Change,
-    ChangeKind,
-    Declared,
-    DeleteAlias,
-    Desired,
-    Environment,
-    Limits,
-    Observed,
-    ObservedModel,
-    Operation,
-    Plan,
-    Problem,
-    SetAlias,
-    SetStage,
-    Shown,
-)
+from promotion.changes import Change, ChangeKind, DeleteAlias, Operation, Plan, SetAlias, SetStage, Shown
+from promotion.domain import AppliedBinding, AppliedModel, Declared, Desired, Environment, Limits, Observed, ObservedModel, Problem
 from promotion.impossible import impossible
 
 ARCHIVED = "Archived"

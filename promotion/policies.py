@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from promotion.domain import Barred, Place, Waiver
+    from promotion.domain import Place
+    from promotion.verdicts import Barred, Waiver
 
 
 EVERY = "*"

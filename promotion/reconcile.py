@@ -14,9 +14,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from promotion.agreement import Agreed, check_agreed
+from promotion.changes import Operation
 from promotion.converge import converge
 from promotion.decide import applicable
-from promotion.domain import Decision, Declared, Desired, Judged, Operation, Status
+from promotion.domain import Declared, Desired
 from promotion.entries import Record, entry_of, holds_with, recorded, statements
 from promotion.errors import Conflict, Exit, PromotionError, Unavailable, UsageError
 from promotion.journal import EntryKind, Hold, Refusal, check_free, open_intent
@@ -27,6 +28,7 @@ from promotion.registry.interface import Rejected
 from promotion.repository import at
 from promotion.survey import Judgement, Survey, Workspace, judge, survey
 from promotion.telling import tell_approvals, tell_head
+from promotion.verdicts import Decision, Judged, Status
 from promotion.waiting import deliver, leave
 from promotion.writing import Pace
 

@@ -7,20 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from promotion.domain import (
-    AppliedBinding,
-    AppliedModel,
-    Bound,
-    Change,
-    ChangeKind,
-    Declared,
-    Desired,
-    Judged,
-    Observed,
-    ObservedVersion,
-    Passed,
-    Status,
-)
+from promotion.changes import Change, ChangeKind
+from promotion.domain import AppliedBinding, AppliedModel, Bound, Declared, Desired, Observed, ObservedVersion, Passed
+from promotion.verdicts import Judged, Status
 
 OWN_TAGS = "promotion."
 """What the keys of promotion's own tags begin with."""

@@ -11,7 +11,8 @@ from promotion.gates.interface import Unknown
 from promotion.policies import matches
 
 if TYPE_CHECKING:
-    from promotion.domain import AppliedModel, Change
+    from promotion.changes import Change
+    from promotion.domain import AppliedModel
     from promotion.policies import Policies
 
 Found = ModelVersionRef | Unknown | None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from promotion.domain import ChangeKind
+from promotion.changes import ChangeKind
 from promotion.errors import UsageError
 from promotion.git import Identity
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from promotion import __version__
 from promotion import rollback as returning
+from promotion.changes import ChangeKind
 from promotion.config.edit import edit
-from promotion.domain import Bound, ChangeKind, ModelVersionRef, Status
+from promotion.domain import Bound, ModelVersionRef
 from promotion.errors import Conflict, InvalidFiles, Unavailable, UsageError
 from promotion.journal import EntryKind, Hold, RecordedChange, check_free, open_intent
 from promotion.plan import plan
@@ -21,6 +22,7 @@ from promotion.reconcile import Options, Outcome, apply, at_hand, newest
 from promotion.releasing import check_release
 from promotion.repository import at, working_files
 from promotion.survey import Survey, Workspace, judge, survey
+from promotion.verdicts import Status
 from promotion.waiting import deliver, with_waiting
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from promotion.changes import Plan
 from promotion.decide import decide
-from promotion.domain import Plan, Status
 from promotion.gates import BUILT_IN, GATES, naming
 from promotion.gates.known import KNOWN, Bad, Known, sound
 from promotion.policies import EVERY, Policies, Rule, matches
+from promotion.verdicts import Status
 
 if TYPE_CHECKING:
     from promotion.domain import Place

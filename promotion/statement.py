@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promotion import replicates
-from promotion.domain import Status
 from promotion.errors import Exit, PromotionError, UsageError
 from promotion.evidence import MAX_BYTES, Evidence, EvidenceError, read
 from promotion.registry.artifacts import digest_folder
+from promotion.verdicts import Status
 
 if TYPE_CHECKING:
     from promotion.journal import Journal, State

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from promotion.domain import AppliedBinding, AppliedModel, ChangeKind, Declared, Desired, Observed, ObservedModel, Plan, Shown
+from promotion.changes import ChangeKind, Plan, Shown
+from promotion.domain import AppliedBinding, AppliedModel, Declared, Desired, Observed, ObservedModel
 from promotion.plan import shown
 
 

@@ -12,12 +12,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promotion.domain import Decision, Desired, Observed, Plan
+from promotion.changes import Plan
+from promotion.domain import Desired, Observed
 from promotion.errors import JournalError, Unavailable, UsageError
 from promotion.plan import plan
 from promotion.policies import matches
 from promotion.repository import Declaration, Layout, desired_at, policies_at
 from promotion.sources import committed, same
+from promotion.verdicts import Decision
 
 if TYPE_CHECKING:
     from promotion import facts as collecting

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from promotion.domain import Status
 from promotion.errors import PromotionError, Unavailable
 from promotion.survey import JOURNAL_TAG
+from promotion.verdicts import Status
 from promotion.writing import Pace, write
 
 if TYPE_CHECKING:
-    from promotion.domain import Judged
     from promotion.journal import State
     from promotion.survey import Survey, Workspace
+    from promotion.verdicts import Judged
 
 REMEMBERING = 20
 """Models that remember the journal's newest head when more than these change at once."""

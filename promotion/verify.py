@@ -14,24 +14,14 @@ from typing import TYPE_CHECKING
 
 from promotion import evaluate
 from promotion.abreast import Abreast
+from promotion.changes import Change, ChangeKind, Plan
 from promotion.decide import decide
-from promotion.domain import (
-    AppliedBinding,
-    Bound,
-    Change,
-    ChangeKind,
-    Environment,
-    Judged,
-    ModelVersionRef,
-    Place,
-    Plan,
-    Status,
-    Verdict,
-)
+from promotion.domain import AppliedBinding, Bound, Environment, ModelVersionRef, Place
 from promotion.errors import Exit, PromotionError, UsageError
 from promotion.evidence import Evidence, FolderEvidence, read, search
 from promotion.plan import expected, shown
 from promotion.survey import Survey, Workspace, collector_of, survey
+from promotion.verdicts import Judged, Status, Verdict
 
 if TYPE_CHECKING:
     from promotion.confine import Share

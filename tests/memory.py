@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from promotion.changes import SetStage
 from promotion.cli import build
 from promotion.cli.options import Shared
-from promotion.domain import SetStage
 from promotion.registry.memory import MemoryRegistry
 from promotion.survey import Workspace
 from tests.models import tiny_booster

@@ -19,13 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from promotion.domain import Change, ChangeKind, Place, Shown, Status
+from promotion.changes import Change, ChangeKind, Shown
+from promotion.domain import Place
 from promotion.figures import figures
 from promotion.gates.compare import Compare, Parameters
 from promotion.gates.interface import Facts, Measured, Reference, Unknown
 from promotion.intervals import Estimate
 from promotion.outcomes import fold
 from promotion.replicates import Sampled
+from promotion.verdicts import Status
 
 ROWS, GROUPS = 1000, 400
 ATTACKS = 0.3

@@ -86,9 +86,9 @@ def _show_rules(options: Shared, name: str | None, environment: str | None) -> N
 
 
 def _selftest(options: Shared) -> int:
-    from promotion.domain import Status
     from promotion.repository import working
     from promotion.selftest import selftest
+    from promotion.verdicts import Status
 
     declaration = working(build.git(options), build.layout(options))
     environments = [one.name for one in declaration.desired.environments]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from promotion.config.document import Document, Items, Scalar, Table
 from promotion.config.schema import QuarantineFile, WaiversFile, parse_use
 from promotion.config.wording import nearest, validated
-from promotion.domain import Barred, Waiver
 from promotion.gates import GATES, UNWAIVABLE
+from promotion.verdicts import Barred, Waiver
 
 if TYPE_CHECKING:
     from promotion.config.rules import Read

@@ -14,9 +14,9 @@ from promotion.config import exceptions, yamlsource
 from promotion.config.document import Document, Items, Scalar, Source, Table, described
 from promotion.config.schema import ClassificationEntry, EvaluationEntry, EvaluationsFile, PolicyFile, RuleEntry
 from promotion.config.wording import nearest, report_odd, validated
-from promotion.domain import Barred, Waiver
 from promotion.gates import BUILT_IN, GATES
 from promotion.policies import Dataset, Evaluation, Policies, Rule
+from promotion.verdicts import Barred, Waiver
 
 _COMMON = frozenset(RuleEntry.model_fields)
 _NO_SETTINGS = {"models", "builtin", "dataset", "timeout", "memory"}

@@ -25,9 +25,9 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from promotion.domain import Status
 from promotion.gates import interface
 from promotion.gates.interface import Approval, Approvals, Facts, Ruling, Unknown
+from promotion.verdicts import Status
 
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False, min_length=1)]
 

@@ -41,10 +41,10 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from promotion.domain import Status
 from promotion.gates import interface, measured
 from promotion.gates.interface import Facts, Measured, Ruling, Unknown
 from promotion.intervals import LARGEST_CONFIDENCE, Estimate, Interval, ratio
+from promotion.verdicts import Status
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Confidence = Annotated[float, Field(ge=0.5, le=LARGEST_CONFIDENCE)]

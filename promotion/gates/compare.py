@@ -33,10 +33,10 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from promotion.domain import Status
 from promotion.gates import interface, measured
 from promotion.gates.interface import Facts, Measured, Reference, Ruling, Unknown
 from promotion.intervals import LARGEST_CONFIDENCE, Estimate, difference
+from promotion.verdicts import Status
 
 
 class Parameters(interface.Parameters):

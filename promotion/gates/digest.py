@@ -14,9 +14,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from promotion.domain import AppliedBinding, Bound, ChangeKind, Status
+from promotion.changes import ChangeKind
+from promotion.domain import AppliedBinding, Bound
 from promotion.gates import interface
 from promotion.gates.interface import Facts, Ruling, Unknown
+from promotion.verdicts import Status
 
 
 class Parameters(interface.Parameters):

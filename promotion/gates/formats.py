@@ -21,9 +21,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from promotion.domain import Status
 from promotion.gates import interface
 from promotion.gates.interface import Facts, Ruling, Unknown
+from promotion.verdicts import Status
 
 Kind = Literal["pt2", "xgboost", "onnx", "lightgbm"]
 Loader = Literal["mlflow.pytorch", "mlflow.xgboost", "mlflow.onnx", "mlflow.lightgbm"]

@@ -27,9 +27,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from promotion.domain import ChangeKind, Status
+from promotion.changes import ChangeKind
 from promotion.gates import interface
 from promotion.gates.interface import Facts, Ruling
+from promotion.verdicts import Status
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

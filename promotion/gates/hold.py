@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from promotion.domain import ChangeKind, Status
+from promotion.changes import ChangeKind
 from promotion.gates import interface
 from promotion.gates.interface import Facts, Ruling, Unknown
+from promotion.verdicts import Status
 
 STOPS = 2
 """Versions on hold in one environment that stop further promotions there."""

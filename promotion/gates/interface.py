@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from promotion.domain import AppliedModel, Barred, Change, ObservedModel, ObservedVersion, Status, Waiver
+from promotion.changes import Change
+from promotion.domain import AppliedModel, ObservedModel, ObservedVersion
 from promotion.intervals import Estimate
 from promotion.registry.interface import Artifact, Run
+from promotion.verdicts import Barred, Status, Waiver
 
 if TYPE_CHECKING:
     from promotion.intervals import Values

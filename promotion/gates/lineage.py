@@ -18,9 +18,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from promotion.domain import Status
 from promotion.gates import interface
 from promotion.gates.interface import Facts, Ruling, Unknown
+from promotion.verdicts import Status
 
 
 class Parameters(interface.Parameters):

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from promotion.domain import Status
 from promotion.gates.interface import Facts, Measured, Reference, Ruling, Unknown
 from promotion.intervals import LEAST_UNITS, Estimate, Interval
+from promotion.verdicts import Status
 
 NO_INTERVAL = "an evaluator that yields outcomes row by row gives intervals; areas under curves, times and differences of rows have none"
 

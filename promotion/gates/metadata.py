@@ -21,9 +21,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from promotion.domain import Status
 from promotion.gates import interface
 from promotion.gates.interface import Facts, Ruling, Unknown
+from promotion.verdicts import Status
 
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)]
 

@@ -20,9 +20,9 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from promotion.domain import Status
 from promotion.gates import interface
 from promotion.gates.interface import Facts, Ruling
+from promotion.verdicts import Status
 
 DEFAULT_PATTERN = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+"
 DEFAULT_EXAMPLES = ("moe-cybersecurity-cicids", "ft-transformer-unsw", "xgboost-baseline-cicids")

@@ -12,9 +12,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from promotion.domain import Status
 from promotion.gates import interface
 from promotion.gates.interface import Facts, Ruling
+from promotion.verdicts import Status
 
 
 class Parameters(interface.Parameters):

@@ -21,9 +21,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from promotion.domain import Barred, Change, Status
+from promotion.changes import Change
 from promotion.gates import interface
 from promotion.gates.interface import Facts, Ruling, Unknown
+from promotion.verdicts import Barred, Status
 
 
 class Parameters(interface.Parameters):

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from promotion.domain import ChangeKind, Status
+from promotion.changes import ChangeKind
 from promotion.gates import interface
 from promotion.gates.interface import Facts, Ruling
+from promotion.verdicts import Status
 
 _SHOWN = 5
 

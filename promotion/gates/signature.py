@@ -21,10 +21,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from promotion.domain import Status
 from promotion.gates import interface
 from promotion.gates.interface import Column, Facts, Ruling, Unknown
 from promotion.policies import matches
+from promotion.verdicts import Status
 
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)]
 _SHOWN = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from promotion.domain import ChangeKind
+from promotion.changes import ChangeKind
 from promotion.journal.model import EntryKind
 
 if TYPE_CHECKING:

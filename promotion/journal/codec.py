@@ -12,9 +12,11 @@ from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
 
-from promotion.domain import AppliedBinding, AppliedModel, Bound, ChangeKind, Passed, Status, VersionIdentity
+from promotion.changes import ChangeKind
+from promotion.domain import AppliedBinding, AppliedModel, Bound, Passed, VersionIdentity
 from promotion.journal.fields import COMMIT, DIGEST, Fields, Malformed, canonical, document, moment
 from promotion.journal.model import Entry, EntryKind, Hold, RecordedChange, Refusal
+from promotion.verdicts import Status
 
 T = TypeVar("T")
 ENTRY = "promotion/journal-entry/v1"

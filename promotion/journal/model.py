@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from promotion.domain import Bound, ChangeKind, Status
+from promotion.changes import ChangeKind
+from promotion.domain import Bound
+from promotion.verdicts import Status
 
 
 class EntryKind(StrEnum):

@@ -12,13 +12,15 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from promotion.domain import SOON, ChangeKind
+from promotion.changes import ChangeKind
 from promotion.journal import EntryKind
+from promotion.verdicts import SOON
 
 if TYPE_CHECKING:
-    from promotion.domain import Bound, Waiver
+    from promotion.domain import Bound
     from promotion.drift import Drift
     from promotion.journal import Recorded
+    from promotion.verdicts import Waiver
 
 
 class What(StrEnum):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from promotion.domain import Observed, ObservedModel, Operation
+from promotion.changes import Operation
+from promotion.domain import Observed, ObservedModel
 from promotion.errors import Unavailable
 
 

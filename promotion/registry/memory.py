@@ -8,17 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from promotion.domain import (
-    DeleteAlias,
-    Observed,
-    ObservedModel,
-    ObservedVersion,
-    Operation,
-    SetAlias,
-    SetStage,
-    SetVersionTag,
-    VersionIdentity,
-)
+from promotion.changes import DeleteAlias, Operation, SetAlias, SetStage, SetVersionTag
+from promotion.domain import Observed, ObservedModel, ObservedVersion, VersionIdentity
 from promotion.errors import Unavailable
 from promotion.registry.artifacts import collect
 from promotion.registry.interface import Artifact, Rejected, Run

@@ -8,17 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any, TypeVar
 
-from promotion.domain import (
-    DeleteAlias,
-    Observed,
-    ObservedModel,
-    ObservedVersion,
-    Operation,
-    SetAlias,
-    SetStage,
-    SetVersionTag,
-    VersionIdentity,
-)
+from promotion.changes import DeleteAlias, Operation, SetAlias, SetStage, SetVersionTag
+from promotion.domain import Observed, ObservedModel, ObservedVersion, VersionIdentity
 from promotion.errors import PromotionError, Unavailable
 from promotion.registry.addresses import identity, local_path, shortened
 from promotion.registry.artifacts import collect, local_contents

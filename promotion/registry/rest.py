@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from promotion.domain import DeleteAlias, Observed, ObservedModel, ObservedVersion, Operation, SetAlias, SetStage, SetVersionTag
+from promotion.changes import DeleteAlias, Operation, SetAlias, SetStage, SetVersionTag
+from promotion.domain import Observed, ObservedModel, ObservedVersion
 from promotion.errors import Unavailable, UsageError
 from promotion.registry import answers
 from promotion.registry.access import Access

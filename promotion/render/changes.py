@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 from unicodedata import east_asian_width
 
-from promotion.domain import Change, ChangeKind, Judged, Operation, Status, Verdict
+from promotion.changes import Change, ChangeKind, Operation
 from promotion.render.style import Paint, alarm, bold, dim, green, harmless, red, yellow
+from promotion.verdicts import Judged, Status, Verdict
 
 COLOURS: Mapping[Status, Paint] = {
     Status.PASSED: green,

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promotion.agreement import Agreed
-from promotion.domain import Change, Decision, ModelVersionRef, Plan, Status
+from promotion.changes import Change, Plan
+from promotion.domain import ModelVersionRef
 from promotion.errors import InvalidFiles, PromotionError, UsageError
 from promotion.journal.lease import open_intent
 from promotion.render.document import document, plain
+from promotion.verdicts import Decision, Status
 
 if TYPE_CHECKING:
     from promotion.calling.setup import Checked, Installed

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from promotion.domain import Change, ChangeKind, Decision, Judged, Plan, Problem, Status, Verdict
+from promotion.changes import Change, ChangeKind, Plan
+from promotion.domain import Problem
 from promotion.render import comparing, reports, rules, text
 from promotion.render.problem import render_error
 from promotion.render.style import harmless
+from promotion.verdicts import Decision, Judged, Status, Verdict
 
 if TYPE_CHECKING:
     from promotion.comparison import Compared

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from promotion.domain import Decision, Plan
+from promotion.changes import Plan
 from promotion.errors import InvalidFiles
+from promotion.verdicts import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from promotion.domain import Judged, Place, Problem
+    from promotion.domain import Place, Problem
     from promotion.errors import PromotionError
     from promotion.notifying.delivery import Delivery
+    from promotion.verdicts import Judged
 
 
 def error(found: PromotionError) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from promotion.domain import ChangeKind
+from promotion.changes import ChangeKind
 from promotion.render.table import table
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from promotion.domain import Status
 from promotion.render.table import table
+from promotion.verdicts import Status
 
 if TYPE_CHECKING:
     from promotion.inforce import Asked, InForce

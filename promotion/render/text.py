@@ -7,11 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promotion.domain import Change, ChangeKind, Decision, ModelVersionRef, Plan
+from promotion.changes import Change, ChangeKind, Plan
+from promotion.domain import ModelVersionRef
 from promotion.journal.lease import open_intent
 from promotion.render import adopting, calling, changes, comparing, reports, rules
 from promotion.render.problem import render_problems
 from promotion.render.style import bold, dim, harmless
+from promotion.verdicts import Decision
 
 if TYPE_CHECKING:
     from promotion.calling.setup import Checked, Installed

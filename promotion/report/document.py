@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from promotion.domain import SOON
 from promotion.status import State
+from promotion.verdicts import SOON
 
 if TYPE_CHECKING:
-    from promotion.domain import AppliedBinding, Bound, ObservedModel, ObservedVersion, Waiver
+    from promotion.domain import AppliedBinding, Bound, ObservedModel, ObservedVersion
     from promotion.drift import Drift
     from promotion.evidence import Evidence
     from promotion.intervals import Interval
     from promotion.journal import Hold, Recorded
     from promotion.status import Row
+    from promotion.verdicts import Waiver
 
 SCHEMA = "promotion/report/v1"
 LINEAGE = ("data_version", "data_digest", "git_commit")

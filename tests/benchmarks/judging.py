@@ -52,8 +52,9 @@ def rows(scale: Scale, folder: Path) -> Iterator[Row]:
 
 def _decided(count: int) -> float:
     """Seconds that ``decide`` takes for so many changes, each with evidence and a reference of its own, resamples still packed."""
+    from promotion.changes import Plan
     from promotion.decide import decide
-    from promotion.domain import Place, Plan
+    from promotion.domain import Place
     from promotion.gates import GATES
     from promotion.gates.interface import Reference
     from promotion.policies import Policies, Rule

@@ -54,10 +54,12 @@ def workspace(folder: Path, url: str) -> Workspace:
 
 def record(folder: Path, url: str) -> None:
     """Journal everything that is declared as applied already, as found in service: no artifact is read."""
-    from promotion.domain import AppliedBinding, AppliedModel, Bound, ChangeKind, Status
+    from promotion.changes import ChangeKind
+    from promotion.domain import AppliedBinding, AppliedModel, Bound
     from promotion.journal import Entry, EntryKind
     from promotion.journal.model import RecordedChange
     from promotion.repository import working
+    from promotion.verdicts import Status
 
     where = workspace(folder, url)
     desired = working(where.git, where.layout).desired

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from promotion.agreement import Agreed, check_agreed, differences
+from promotion.changes import Plan
 from promotion.domain import (
     AppliedBinding,
     AppliedModel,
@@ -18,7 +19,6 @@ from promotion.domain import (
     ObservedModel,
     ObservedVersion,
     Place,
-    Plan,
     VersionIdentity,
 )
 from promotion.errors import Conflict, Exit

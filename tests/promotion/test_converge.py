@@ -10,8 +10,9 @@ import pytest
 
 from promotion import converge as converging
 from promotion import writing
+from promotion.changes import Operation, SetAlias, SetStage, SetVersionTag
 from promotion.converge import ROUNDS, Converged, converge
-from promotion.domain import Declared, Desired, Environment, Operation, Place, SetAlias, SetStage, SetVersionTag
+from promotion.domain import Declared, Desired, Environment, Place
 from promotion.errors import Conflict, Unavailable
 from promotion.plan import plan
 from promotion.registry.interface import Rejected

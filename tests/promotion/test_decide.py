@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promotion.changes import ChangeKind, Plan
 from promotion.decide import APPLIED, BOTH, HEAD, applicable, decide
-from promotion.domain import Barred, Bound, ChangeKind, Decision, Place, Plan, Status, Waiver
+from promotion.domain import Bound, Place
 from promotion.gates import GATES, UNWAIVABLE
 from promotion.gates.interface import Facts, Format, Unknown
 from promotion.policies import Policies, Rule
 from promotion.registry.interface import Artifact
+from promotion.verdicts import Barred, Decision, Status, Waiver
 from tests.promotion.gates.samples import DIGEST, NAME, NOW, OTHER, applied, binding, change, facts, measured
 
 PLAN = Plan("memory://", (), (), (), "1" * 64)

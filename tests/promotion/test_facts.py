@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from promotion.changes import ChangeKind, Plan
 from promotion.decide import decide
-from promotion.domain import AppliedModel, Bound, ChangeKind, Place, Plan, Status
+from promotion.domain import AppliedModel, Bound, Place
 from promotion.errors import Unavailable, UsageError
 from promotion.evidence import FolderEvidence, read
 from promotion.facts import Collector
@@ -18,6 +19,7 @@ from promotion.gates.interface import Format, Lineage, Measured, Unknown
 from promotion.policies import Dataset, Evaluation, Policies, Rule
 from promotion.registry.interface import Run
 from promotion.registry.memory import MemoryRegistry
+from promotion.verdicts import Status
 from tests.models import tiny_booster
 from tests.promotion.gates.samples import NAME, applied, binding, change
 

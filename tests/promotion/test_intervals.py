@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotion.domain import Status
 from promotion.intervals import LEAST_UNITS, Estimate, difference, ratio
+from promotion.verdicts import Status
 from tests.benchmarks.resampling import answers, interval, reference
 from tests.simulations import MARGIN, covered, rulings
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from promotion.domain import Change, ChangeKind, Decision, Judged, Place, Plan, Problem, Shown, Status, Verdict
+from promotion.changes import Change, ChangeKind, Plan, Shown
+from promotion.domain import Place, Problem
 from promotion.errors import InvalidFiles, Unavailable
 from promotion.render import marks
+from promotion.verdicts import Decision, Judged, Status, Verdict
 
 PLACE = Place("environments.yaml", 4, 12)
 

@@ -11,24 +11,19 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from promotion.changes import ChangeKind, DeleteAlias, Operation, SetAlias, SetStage, Shown
 from promotion.domain import (
     AppliedBinding,
     AppliedModel,
     Bound,
-    ChangeKind,
     Declared,
-    DeleteAlias,
     Desired,
     Environment,
     Limits,
     Observed,
     ObservedModel,
     ObservedVersion,
-    Operation,
     Place,
-    SetAlias,
-    SetStage,
-    Shown,
     VersionIdentity,
 )
 from promotion.plan import excess, expected, plan, shown

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from promotion.domain import Change, ChangeKind, Environment, Observed, SetAlias, SetStage, Shown
+from promotion.changes import Change, ChangeKind, SetAlias, SetStage, Shown
+from promotion.domain import Environment, Observed
 from promotion.plan import plan
 from tests.promotion.test_plan import BOTH, PRODUCTION, STAGING, bound, declare, desired, memory, model
 

@@ -7,27 +7,23 @@ from datetime import UTC, datetime
 
 import pytest
 
+from promotion.changes import Change, ChangeKind, Shown
 from promotion.domain import (
     AppliedBinding,
     AppliedModel,
     Bound,
-    Change,
-    ChangeKind,
     Declared,
     Desired,
     Environment,
-    Judged,
     Observed,
     ObservedModel,
     ObservedVersion,
     Passed,
     Place,
-    Shown,
-    Status,
-    Verdict,
     VersionIdentity,
 )
 from promotion.record import Stamp, bound, remember, restored
+from promotion.verdicts import Judged, Status, Verdict
 
 AT = datetime(2026, 10, 1, 12, tzinfo=UTC)
 STAMP = Stamp("c" * 40, AT, "ada")

@@ -10,7 +10,6 @@ import pytest
 from promotion.cli import root as command
 from promotion.cli.ending import run
 from promotion.config.load import Source, load_policies
-from promotion.domain import Status
 from promotion.gates import GATES
 from promotion.gates.interface import Ruling
 from promotion.gates.known import KNOWN
@@ -18,6 +17,7 @@ from promotion.git import Git
 from promotion.policies import Policies
 from promotion.repository import Layout, working
 from promotion.selftest import selftest
+from promotion.verdicts import Status
 from tests.scene import Scene
 
 HERE = Path(__file__).parents[2]

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promotion.config.load import Source, load_policies
-from promotion.domain import Status
 from promotion.errors import Exit
 from promotion.git import Git
 from promotion.policies import Policies
 from promotion.reconcile import Outcome
 from promotion.sources import alone, committed, covered, evaluator_digest, files, same
+from promotion.verdicts import Status
 from tests.memory import MLMODEL, MemoryScene
 from tests.scene import NAMING
 

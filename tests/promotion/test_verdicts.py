@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promotion.changes import ChangeKind
 from promotion.decide import APPLIED, BOTH, HEAD, decide
-from promotion.domain import ChangeKind, Place, Status
+from promotion.domain import Place
 from promotion.gates import BUILT_IN, GATES
 from promotion.gates.interface import Format, Reference, Unknown
+from promotion.verdicts import Status
 from tests.promotion.gates.samples import DIGEST, NAME, NOW, OTHER, change, facts, measured
 from tests.promotion.test_decide import BAD, FACTS, PLAN, SETS, judge, policies, rule, verdicts, waiver
 

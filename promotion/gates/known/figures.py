@@ -8,9 +8,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from promotion.domain import (
-    Status,
-)
 from promotion.gates import bound, compare
 from promotion.gates.interface import (
     Facts,
@@ -20,6 +17,7 @@ from promotion.gates.interface import (
 )
 from promotion.gates.known.sound import DIGEST, NOW, OTHER, UNKNOWN, Bad, Known, Spread, named, sample
 from promotion.registry.interface import Artifact, ArtifactFile
+from promotion.verdicts import Status
 
 
 def known_bound(rule: bound.Parameters, facts: Facts) -> Known:

@@ -6,11 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from promotion.domain import (
-    Barred,
-    Place,
-    Status,
-)
+from promotion.domain import Place
 from promotion.gates import approval, freeze
 from promotion.gates.interface import (
     Approval,
@@ -19,6 +15,7 @@ from promotion.gates.interface import (
     Parameters,
 )
 from promotion.gates.known.sound import DIGEST, NOW, OTHER, UNKNOWN, Bad, Known
+from promotion.verdicts import Barred, Status
 
 
 def known_approval(rule: approval.Parameters, facts: Facts) -> Known:

@@ -6,18 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from promotion.domain import (
-    AppliedModel,
-    Change,
-    ChangeKind,
-    ObservedModel,
-    ObservedVersion,
-    Passed,
-    Place,
-    Shown,
-    Status,
-    VersionIdentity,
-)
+from promotion.changes import Change, ChangeKind, Shown
+from promotion.domain import AppliedModel, ObservedModel, ObservedVersion, Passed, Place, VersionIdentity
 from promotion.gates.interface import (
     Facts,
     Format,
@@ -26,6 +16,7 @@ from promotion.gates.interface import (
     Unknown,
 )
 from promotion.registry.interface import Artifact, Run
+from promotion.verdicts import Status
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 """The time at which the known inputs are judged."""

@@ -8,11 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from promotion.domain import (
-    ObservedVersion,
-    Passed,
-    Status,
-)
+from promotion.domain import ObservedVersion, Passed
 from promotion.gates import formats, lineage, metadata, naming, signature, staging_first
 from promotion.gates.interface import (
     Column,
@@ -25,6 +21,7 @@ from promotion.gates.interface import (
 )
 from promotion.gates.known.sound import DIGEST, OTHER, UNKNOWN, Bad, Known, proof
 from promotion.registry.interface import Run
+from promotion.verdicts import Status
 
 _NAMES = ("my_model_final_v2", "Model", "x y", "", "🙂", "a", "model-1")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from promotion.changes import ChangeKind
 from promotion.config.load import Source, load_desired
-from promotion.domain import ChangeKind
 from promotion.errors import Conflict, Unavailable
 from promotion.journal import EntryKind
 from promotion.start import Options, start

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from promotion.domain import Status
+from promotion.verdicts import Status
 from tests.promotion.corpus.world import World, booster, files, refusals, refused_by, said
 
 FAILED, ERRORED, INCONCLUSIVE = Status.FAILED, Status.ERRORED, Status.INCONCLUSIVE

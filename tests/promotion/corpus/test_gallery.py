@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from promotion.domain import Status
 from promotion.reconcile import Outcome
+from promotion.verdicts import Status
 from tests.memory import MLMODEL
 from tests.promotion.corpus.world import World, booster, csv, files, refusals, refused_by, rows, said
 from tests.promotion.crafting import EVIL, TEXT_PICKLE, zipped

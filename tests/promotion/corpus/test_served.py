@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from promotion.domain import Status
+from promotion.verdicts import Status
 from tests.promotion.corpus.world import refusals, refused_by, said
 from tests.promotion.reconcile.test_drift import replace_file
 from tests.scene import NAMING, Scene

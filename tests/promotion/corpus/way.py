@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from promotion.domain import SetAlias, SetStage, Status
+from promotion.changes import SetAlias, SetStage
 from promotion.git import Git
 from promotion.reconcile import Options
+from promotion.verdicts import Status
 from tests.promotion.corpus.world import World, refusals, telling
 
 FAILED, ERRORED, INCONCLUSIVE = Status.FAILED, Status.ERRORED, Status.INCONCLUSIVE

@@ -10,9 +10,9 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from promotion.domain import Status, Verdict
 from promotion.reconcile import Outcome
 from promotion.registry.interface import Run
+from promotion.verdicts import Status, Verdict
 from tests.memory import MLMODEL, MemoryScene
 from tests.scene import EVALUATOR
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from promotion.domain import ChangeKind, Status
+from promotion.changes import ChangeKind
 from promotion.gates.interface import (
     Facts,
 )
+from promotion.verdicts import Status
 from tests.promotion.gates.samples import (
     change,
 )

@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from promotion.domain import Barred, ChangeKind, Place, Status
+from promotion.changes import ChangeKind
+from promotion.domain import Place
 from promotion.gates.interface import (
     Approval,
     Approvals,
     Facts,
 )
+from promotion.verdicts import Barred, Status
 from tests.promotion.gates.rows import ERRORED, FAILED, HEAL, PASSED, ROLLBACK, Rows
 from tests.promotion.gates.samples import (
     DIGEST,

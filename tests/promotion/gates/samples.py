@@ -6,19 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from promotion.domain import (
-    AppliedBinding,
-    AppliedModel,
-    Bound,
-    Change,
-    ChangeKind,
-    ObservedModel,
-    ObservedVersion,
-    Passed,
-    Place,
-    Shown,
-    VersionIdentity,
-)
+from promotion.changes import Change, ChangeKind, Shown
+from promotion.domain import AppliedBinding, AppliedModel, Bound, ObservedModel, ObservedVersion, Passed, Place, VersionIdentity
 from promotion.gates.interface import Column, Facts, Format, Lineage, Measured, Signature, Unknown
 from promotion.registry.interface import Artifact, Run
 

@@ -6,8 +6,10 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from promotion.domain import AppliedBinding, AppliedModel, Bound, ChangeKind, Passed, Status, VersionIdentity
+from promotion.changes import ChangeKind
+from promotion.domain import AppliedBinding, AppliedModel, Bound, Passed, VersionIdentity
 from promotion.journal import Entry, EntryKind, RecordedChange
+from promotion.verdicts import Status
 
 START = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
 IDENTITY = VersionIdentity(1_700_000_000_000, "models:/m-1", "run1")

@@ -11,10 +11,12 @@ from hashlib import sha256
 
 import pytest
 
-from promotion.domain import AppliedModel, Bound, ChangeKind, Status
+from promotion.changes import ChangeKind
+from promotion.domain import AppliedModel, Bound
 from promotion.errors import Conflict, JournalError, Unavailable, UsageError
 from promotion.git import Git
 from promotion.journal import EntryKind, Hold, Journal, Lease, RecordedChange, Statement, check_free, open_intent
+from promotion.verdicts import Status
 from tests.promotion.journal.conftest import SIGNERS, git
 from tests.promotion.journal.samples import START, digest, entry, memory, promoting
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from promotion.domain import Bound, ChangeKind
+from promotion.changes import ChangeKind
+from promotion.domain import Bound
 from promotion.git import Identity
 from promotion.journal import EntryKind, Statement
 from promotion.journal.codec import encode_applied, encode_entry, encode_holds, evidence_folder

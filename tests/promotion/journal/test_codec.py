@@ -10,10 +10,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotion.domain import AppliedBinding, AppliedModel, Bound, ChangeKind, Passed, Status, VersionIdentity
+from promotion.changes import ChangeKind
+from promotion.domain import AppliedBinding, AppliedModel, Bound, Passed, VersionIdentity
 from promotion.journal import Entry, EntryKind, Hold, RecordedChange, Refusal
 from promotion.journal.codec import decode_applied, decode_entry, decode_holds, encode_applied, encode_entry, encode_holds, file_name
 from promotion.journal.fields import Malformed
+from promotion.verdicts import Status
 from tests.promotion.journal.samples import entry, memory
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)

@@ -9,11 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promotion.domain import Bound, ChangeKind, Place, Status, Waiver
+from promotion.changes import ChangeKind
+from promotion.domain import Bound, Place
 from promotion.drift import Drift, DriftKind
 from promotion.journal import EntryKind, Recorded, RecordedChange, Refusal
 from promotion.notifying.happenings import Happening, What, drifted, expiring, recorded
 from promotion.render.messages import SHOWN, Origin, cloudevent, encoded, slack, teams
+from promotion.verdicts import Status, Waiver
 from tests.promotion.journal.samples import START, digest, entry
 
 HOME = "https://git.example.org/team/models"

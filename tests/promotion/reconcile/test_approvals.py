@@ -9,12 +9,12 @@ import pytest
 
 from promotion.cli import root
 from promotion.cli.ending import run
-from promotion.domain import Status
 from promotion.errors import Exit
 from promotion.git import Identity
 from promotion.reconcile import Outcome
 from promotion.repository import at
 from promotion.survey import survey
+from promotion.verdicts import Status
 from tests.promotion.journal.conftest import make_key, signer_line
 from tests.scene import NAMING, Scene
 

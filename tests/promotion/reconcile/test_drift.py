@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from promotion.domain import SetVersionTag
+from promotion.changes import SetVersionTag
 from promotion.drift import DriftKind, heal, look
 from promotion.errors import Exit
 from promotion.reconcile import Options

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from promotion.domain import Status
 from promotion.errors import Exit, InvalidFiles
 from promotion.reconcile import Options, Outcome
 from promotion.restore import rollback
+from promotion.verdicts import Status
 from tests.scene import NAMING, Scene
 
 Served = Callable[[int], Scene]

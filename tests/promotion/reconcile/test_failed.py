@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 
 from promotion import orders
-from promotion.domain import Bound, Status
+from promotion.domain import Bound
 from promotion.errors import Conflict, Exit, UsageError
 from promotion.failed import Answered, answer, read
 from promotion.reconcile import Options
@@ -18,6 +18,7 @@ from promotion.repository import working
 from promotion.restore import rollback
 from promotion.rollback import NoPredecessor
 from promotion.survey import ordered, survey
+from promotion.verdicts import Status
 from promotion.verify import Verified, refs, verdict, verify
 from tests.promotion.reconcile.test_drift import replace_file
 from tests.scene import NAMING, Scene

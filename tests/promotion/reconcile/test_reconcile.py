@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from promotion.agreement import Agreed
-from promotion.domain import ChangeKind, Operation
+from promotion.changes import ChangeKind, Operation
 from promotion.errors import Conflict, Exit, JournalError, Unavailable, UsageError
 from promotion.journal import EntryKind
 from promotion.reconcile import Options, Refused

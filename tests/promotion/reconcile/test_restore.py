@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from promotion.changes import ChangeKind
 from promotion.cli import build, root
 from promotion.cli.ending import run
 from promotion.cli.options import Shared
-from promotion.domain import ChangeKind
 from promotion.drift import find, heal
 from promotion.errors import Exit, UsageError
 from promotion.reconcile import Options

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from promotion.domain import Status
 from promotion.errors import UsageError
 from promotion.pulls import PullRequest, read
 from promotion.reconcile import Outcome
+from promotion.verdicts import Status
 from tests.memory import MemoryScene
 from tests.promotion.journal.conftest import make_key, signer_line
 from tests.scene import NAMING

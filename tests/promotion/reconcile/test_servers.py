@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promotion.domain import ChangeKind
+from promotion.changes import ChangeKind
 from promotion.drift import find, heal
 from promotion.errors import Exit
 from promotion.reconcile import Options

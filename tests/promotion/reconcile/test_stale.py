@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from promotion.domain import Operation
+from promotion.changes import Operation
 from promotion.errors import Conflict, Exit
 from promotion.reconcile import Options, reconcile
 from tests.promotion.reconcile.test_reconcile import Flaky

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from promotion.domain import Operation
+from promotion.changes import Operation
 from promotion.errors import Conflict, Exit, Unavailable
 from promotion.journal import GRACE, open_intent
 from tests.promotion.reconcile.test_reconcile import Flaky

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from promotion.domain import Operation
+from promotion.changes import Operation
 from promotion.errors import Exit, Unavailable
 from promotion.journal import EntryKind, Refusal
 from promotion.reconcile import Options

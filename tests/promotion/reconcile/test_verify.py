@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from promotion.domain import Status
 from promotion.errors import Exit, UsageError
 from promotion.render import json, markdown, text
 from promotion.repository import working
+from promotion.verdicts import Status
 from promotion.verify import Verified, verdict, verify
 from tests.promotion.reconcile.test_drift import replace_file
 from tests.scene import NAMING, Scene

@@ -190,7 +190,7 @@ def test_when_the_journal_went_on_without_it_nothing_is_applied_until_a_person_l
 
 
 def alias(name: str, version: int) -> Any:
-    from promotion.domain import SetAlias
+    from promotion.changes import SetAlias
 
     return SetAlias(name, "production", version)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from promotion.domain import SetAlias
+from promotion.changes import SetAlias
 from promotion.errors import Exit, Unavailable
 
 WRITE = SetAlias("m", "staging", 1)

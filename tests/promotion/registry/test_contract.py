@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from promotion.domain import DeleteAlias, SetAlias, SetStage
+from promotion.changes import DeleteAlias, SetAlias, SetStage
 from promotion.errors import Unavailable, UsageError
 from promotion.registry import observing
 from promotion.registry.artifacts import digest_folder

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from promotion.domain import SetStage
+from promotion.changes import SetStage
 from promotion.registry import sockets, transport
 from promotion.registry.connect import connect
 from promotion.registry.rest import RestRegistry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from promotion.domain import DeleteAlias, SetAlias, SetStage, SetVersionTag
+from promotion.changes import DeleteAlias, SetAlias, SetStage, SetVersionTag
 from promotion.errors import Unavailable
 from promotion.registry.connect import connect
 from promotion.registry.interface import Rejected

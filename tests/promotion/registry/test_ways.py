@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from promotion.domain import SetAlias
+from promotion.changes import SetAlias
 from promotion.errors import UsageError
 from promotion.registry import sockets
 from promotion.registry.connect import connect

@@ -13,26 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promotion.agreement import Agreed
-from promotion.domain import (
-    Change,
-    ChangeKind,
-    Decision,
-    DeleteAlias,
-    Judged,
-    Place,
-    Plan,
-    Problem,
-    SetAlias,
-    SetStage,
-    Shown,
-    Status,
-    Verdict,
-)
+from promotion.changes import Change, ChangeKind, DeleteAlias, Plan, SetAlias, SetStage, Shown
+from promotion.domain import Place, Problem
 from promotion.errors import InvalidFiles, UsageError
 from promotion.journal import Entry, EntryKind, Hold, Recorded, Refusal
 from promotion.render import json, markdown, text
 from promotion.render.document import document
 from promotion.render.problem import render_error, render_problem
+from promotion.verdicts import Decision, Judged, Status, Verdict
 
 DIGEST = "9f2c4be1a0d7c35e8f6b1a2d3c4e5f60718293a4b5c6d7e8f9a0b1c2d3e4f506"
 MODEL = "moe-cybersecurity-cicids"

@@ -7,19 +7,8 @@ import math
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from promotion.domain import (
-    AppliedBinding,
-    Bound,
-    ChangeKind,
-    Declared,
-    ObservedModel,
-    ObservedVersion,
-    Place,
-    Shown,
-    Status,
-    VersionIdentity,
-    Waiver,
-)
+from promotion.changes import ChangeKind, Shown
+from promotion.domain import AppliedBinding, Bound, Declared, ObservedModel, ObservedVersion, Place, VersionIdentity
 from promotion.drift import Drift, DriftKind
 from promotion.evidence import Evaluator, Evidence
 from promotion.figures import Counts
@@ -27,6 +16,7 @@ from promotion.intervals import Interval
 from promotion.journal import Entry, EntryKind, Hold, Recorded, RecordedChange, Refusal
 from promotion.report.document import Seen
 from promotion.status import Row, State
+from promotion.verdicts import Status, Waiver
 
 AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 PLACE = Place("environments.yaml", 3, 5)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from promotion.config.load import Source, load_policies
-from promotion.domain import Status
 from promotion.errors import InvalidFiles
 from promotion.evidence import FolderEvidence
 from promotion.policies import Policies
 from promotion.reconcile import Options
+from promotion.verdicts import Status
 from tests.promotion.tabular import tables
 from tests.scene import NAMING, RULES, Scene
 
