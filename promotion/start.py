@@ -16,7 +16,7 @@ from promotion import starting
 from promotion.adopt import Adopted, claim, memory, record
 from promotion.config.declarations import DEFAULT_ENVIRONMENTS
 from promotion.config.load import Source, load, load_desired, load_policies
-from promotion.config.schema import check_model_name
+from promotion.config.values import check_model_name
 from promotion.config.wording import nearest
 from promotion.digests import compute
 from promotion.domain import AppliedModel, Bound, Desired, Environment, Observed, ObservedModel

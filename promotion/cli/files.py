@@ -110,7 +110,7 @@ def schema(options: Shared, kind: str) -> int:  # noqa: ARG001 - a schema is alw
 
         click.echo(json.dumps(of_evidence(), indent=2))
         return Exit.DONE
-    from promotion.config.schema import json_schema
+    from promotion.config.json_schema import json_schema
 
     click.echo(json.dumps(json_schema(kind), indent=2))
     return Exit.DONE

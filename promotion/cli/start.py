@@ -58,7 +58,7 @@ def pin(options: Shared, name: str | None, check: bool) -> int:  # noqa: FBT001 
 
 
 def _aliases(texts: tuple[str, ...]) -> dict[str, str]:
-    from promotion.config.schema import check_alias
+    from promotion.config.values import check_alias
 
     found = {}
     for text in texts:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from promotion.config import yamlsource
 from promotion.config.document import Document, Node, Scalar, Source, Table, described
-from promotion.config.schema import EnvironmentsFile, parse_use
+from promotion.config.schema import EnvironmentsFile
+from promotion.config.values import parse_use
 from promotion.config.wording import nearest, report_odd, validated
 from promotion.domain import Declared, Desired, Environment, Limits, Problem
 

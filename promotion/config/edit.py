@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from promotion.config import declarations, yamlsource
 from promotion.config.document import Document, Scalar, Source
 from promotion.config.scalars import resolve
-from promotion.config.schema import parse_use
+from promotion.config.values import parse_use
 from promotion.config.wording import explain_use, nearest
 from promotion.errors import InvalidFiles, UsageError
 

@@ -6,7 +6,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from promotion.config.document import Document, Items, Scalar, Table
-from promotion.config.schema import QuarantineFile, WaiversFile, parse_use
+from promotion.config.schema import QuarantineFile, WaiversFile
+from promotion.config.values import parse_use
 from promotion.config.wording import nearest, validated
 from promotion.gates import GATES, UNWAIVABLE
 from promotion.verdicts import Barred, Waiver

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from promotion.config.document import Document, Items, Node, Scalar, described, plain
 from promotion.config.scalars import Odd
-from promotion.config.schema import KINDS, NEWEST, fields_of
+from promotion.config.schema import KINDS, fields_of
+from promotion.config.values import NEWEST
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -11,8 +11,9 @@ import yaml
 
 from promotion.config import declarations, rules, yamlsource
 from promotion.config.document import Source, plain
+from promotion.config.json_schema import json_schema
 from promotion.config.scalars import Odd
-from promotion.config.schema import check_alias, check_model_name, json_schema
+from promotion.config.values import check_alias, check_model_name
 from promotion.gates import BUILT_IN, GATES
 
 ROOT = Path(__file__).parents[3]
