@@ -16,11 +16,12 @@ from promotion.digests import compute
 from promotion.domain import AppliedBinding, Declared, ObservedModel, ObservedVersion
 from promotion.errors import PromotionError, Unavailable, UsageError
 from promotion.journal import check_free
+from promotion.judging import judge
 from promotion.plan import plan, shown
 from promotion.reconcile import Options, Outcome, apply, newest
 from promotion.record import kept_tags, restored
 from promotion.repository import Declaration
-from promotion.survey import Survey, Workspace, judge, survey
+from promotion.survey import Survey, Workspace, survey
 from promotion.waiting import deliver
 
 

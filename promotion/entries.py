@@ -17,7 +17,8 @@ from promotion.verdicts import Judged
 if TYPE_CHECKING:
     from promotion.git import Commit
     from promotion.journal import State
-    from promotion.survey import Judgement, Survey, Workspace
+    from promotion.judging import Judgement
+    from promotion.survey import Survey, Workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,13 @@ from promotion.domain import Declared, Desired
 from promotion.entries import Record, entry_of, holds_with, recorded, statements
 from promotion.errors import Conflict, Exit, PromotionError, Unavailable, UsageError
 from promotion.journal import EntryKind, Hold, Refusal, check_free, open_intent
+from promotion.judging import Judgement, judge
 from promotion.plan import excess, plan
 from promotion.policies import matches
 from promotion.record import Stamp, as_applied, remember
 from promotion.registry.interface import Rejected
 from promotion.repository import at
-from promotion.survey import Judgement, Survey, Workspace, judge, survey
+from promotion.survey import Survey, Workspace, survey
 from promotion.telling import tell_approvals, tell_head
 from promotion.verdicts import Decision, Judged, Status
 from promotion.waiting import deliver, leave

@@ -17,11 +17,12 @@ from promotion.config.edit import edit
 from promotion.domain import Bound, ModelVersionRef
 from promotion.errors import Conflict, InvalidFiles, Unavailable, UsageError
 from promotion.journal import EntryKind, Hold, RecordedChange, check_free, open_intent
+from promotion.judging import judge
 from promotion.plan import plan
 from promotion.reconcile import Options, Outcome, apply, at_hand, newest
 from promotion.releasing import check_release
 from promotion.repository import at, working_files
-from promotion.survey import Survey, Workspace, judge, survey
+from promotion.survey import Survey, Workspace, survey
 from promotion.verdicts import Status
 from promotion.waiting import deliver, with_waiting
 

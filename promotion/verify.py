@@ -19,8 +19,9 @@ from promotion.decide import decide
 from promotion.domain import AppliedBinding, Bound, Environment, ModelVersionRef, Place
 from promotion.errors import Exit, PromotionError, UsageError
 from promotion.evidence import Evidence, FolderEvidence, read, search
+from promotion.judging import collector_of
 from promotion.plan import expected, shown
-from promotion.survey import Survey, Workspace, collector_of, survey
+from promotion.survey import Survey, Workspace, survey
 from promotion.verdicts import Judged, Status, Verdict
 
 if TYPE_CHECKING:

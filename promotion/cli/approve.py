@@ -26,8 +26,9 @@ def approve(options: Shared, plan: Path, days: int) -> int:
     """
     from promotion.agreement import check_agreed
     from promotion.approvals import make
+    from promotion.judging import judge
     from promotion.repository import at
-    from promotion.survey import judge, survey
+    from promotion.survey import survey
 
     workspace = build.workspace(options)
     commit = workspace.git.resolve("HEAD")

@@ -133,9 +133,10 @@ def gate(
     In a pull request this is advice to the author; the decision falls when the commit is reconciled.
     """
     from promotion.agreement import check_agreed
+    from promotion.judging import judge
     from promotion.reconcile import exit_of
     from promotion.repository import working
-    from promotion.survey import judge, survey, unchanged
+    from promotion.survey import survey, unchanged
 
     repository, layout = build.git(options), build.layout(options)
     declaration = working(repository, layout)

@@ -97,8 +97,8 @@ def history(options: Shared, name: str | None, moment: str | None, limit: int | 
 def lineage(options: Shared, version: str) -> int:
     """Walk from a version back to its run, its commit and its data; exit 4 when a link of the chain is missing."""
     from promotion.domain import ModelVersionRef
+    from promotion.judging import in_history
     from promotion.lineage import trace
-    from promotion.survey import in_history
 
     try:
         ref = ModelVersionRef.parse(version)

@@ -26,10 +26,11 @@ def fetch(options: Shared, folder: Path, base: str | None, model: str | None, si
     With --since, what is bound is fetched instead, for promotion verify: it is measured anew, whatever evidence there is.
     """
     from promotion.evidence import FolderEvidence
+    from promotion.judging import evaluating
     from promotion.orders import compared, promoted
     from promotion.orders import fetch as run
     from promotion.repository import working
-    from promotion.survey import evaluating, only, survey
+    from promotion.survey import only, survey
     from promotion.verify import refs
 
     workspace = build.workspace(options)
@@ -58,9 +59,9 @@ def measure(options: Shared, folder: Path, jobs: int | None) -> int:
     Evidence goes to --evidence, or to FOLDER/evidence. It is decided upon by: promotion reconcile --no-measure --evidence FOLDER.
     Exit 5: something could not be measured; the others were.
     """
+    from promotion.judging import ordered
     from promotion.orders import measure as run
     from promotion.orders import read
-    from promotion.survey import ordered
 
     repository = build.git(options)
     orders = read(folder)

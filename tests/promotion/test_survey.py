@@ -6,7 +6,7 @@ import pytest
 
 from promotion.errors import Unavailable
 from promotion.git import Git
-from promotion.survey import _head_of, in_history
+from promotion.judging import _head_of, in_history
 from tests.promotion.journal.conftest import git
 
 

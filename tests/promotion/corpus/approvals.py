@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from promotion.approvals import make
+from promotion.judging import judge
 from promotion.repository import at
-from promotion.survey import judge, survey
+from promotion.survey import survey
 from tests.promotion.corpus.way import ERRORED, FAILED, STAGING, Bad, Way
 from tests.promotion.corpus.world import telling
 from tests.promotion.journal.conftest import make_key, signer_line

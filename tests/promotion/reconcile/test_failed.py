@@ -12,12 +12,13 @@ from promotion import orders
 from promotion.domain import Bound
 from promotion.errors import Conflict, Exit, UsageError
 from promotion.failed import Answered, answer, read
+from promotion.judging import ordered
 from promotion.reconcile import Options
 from promotion.render import json, markdown, text
 from promotion.repository import working
 from promotion.restore import rollback
 from promotion.rollback import NoPredecessor
-from promotion.survey import ordered, survey
+from promotion.survey import survey
 from promotion.verdicts import Status
 from promotion.verify import Verified, refs, verdict, verify
 from tests.promotion.reconcile.test_drift import replace_file

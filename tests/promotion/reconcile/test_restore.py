@@ -12,11 +12,12 @@ from promotion.cli.ending import run
 from promotion.cli.options import Shared
 from promotion.drift import find, heal
 from promotion.errors import Exit, UsageError
+from promotion.judging import judge
 from promotion.reconcile import Options
 from promotion.releasing import same_person
 from promotion.repository import Layout, desired_at, working
 from promotion.restore import change_hold, rollback
-from promotion.survey import judge, survey
+from promotion.survey import survey
 from tests.scene import NAMING, Scene
 
 Served = Callable[[int], Scene]
