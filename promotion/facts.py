@@ -7,38 +7,30 @@ only when a version is both healed and promoted, and needs measuring for that).
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
-from promotion import evaluate, formats, signatures
 from promotion.abreast import Abreast
-from promotion.ahead import Ahead, Need
+from promotion.ahead import Need
+from promotion.attempt import attempt
 from promotion.changes import Change, ChangeKind
-from promotion.confine import Share
-from promotion.domain import ModelVersionRef
-from promotion.errors import PromotionError, Unavailable
-from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
-from promotion.figures import derived
-from promotion.gates.interface import Approvals, Facts, Format, Lineage, Measured, Reference, Signature, Unknown
+from promotion.errors import Unavailable
+from promotion.evidence import Evidence, EvidenceSource
+from promotion.gates.interface import Approvals, Facts, Lineage, Signature, Unknown
 from promotion.lineage import trace
-from promotion.policies import matches
-from promotion.references import wanted
-from promotion.replicates import Sampled
+from promotion.looks import Look, Looks
+from promotion.measurements import Measurements
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedBinding, AppliedModel, Observed, ObservedModel, ObservedVersion
-    from promotion.policies import Evaluation, Policies
-    from promotion.registry.interface import Artifact, Registry, Run
+    from promotion.policies import Policies
+    from promotion.registry.interface import Registry, Run
     from promotion.verdicts import Waiver
-
-T = TypeVar("T")
 
 RUN_READERS = frozenset({"lineage", "metadata"})
 """Gates that look at the run: no other may, since it is not read for them."""
@@ -58,16 +50,6 @@ class Held(Protocol):
     def digest(self) -> str: ...  # noqa: D102
     @property
     def reason(self) -> str: ...  # noqa: D102
-
-
-@dataclass(slots=True)
-class _Bytes:
-    """What is known of a version's bytes; ``folder`` is there until nothing more can be asked of them."""
-
-    artifact: Artifact | Unknown
-    format: Format | Unknown
-    signature: Signature | Unknown
-    folder: tempfile.TemporaryDirectory[str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +91,30 @@ class Collector:
     statements: dict[str, bytes] = field(default_factory=dict)
     replicates: dict[str, bytes] = field(default_factory=dict)
     """The files of resamples that these statements name, by the statement's digest."""
-    _bytes: dict[tuple[str, int], _Bytes] = field(default_factory=dict)
+    _looks: Looks = field(init=False)
+    _measurements: Measurements = field(init=False)
     _runs: dict[str, Run | Unknown | None] = field(default_factory=dict)
-    _measured: dict[str, tuple[bool, Measured | Unknown]] = field(default_factory=dict)
-    """By key: whether measuring was tried, and what is known now."""
-    _ahead: Ahead = field(default_factory=Ahead)
     _awaited: set[_Place] = field(default_factory=set)
     """Versions whose bytes are needed until their own change is judged."""
-    _locks: dict[_Place, Lock] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_looks", Looks(self.registry, self.report))
+        measurements = Measurements(
+            registry=self.registry,
+            root=self.root,
+            root_applied=self.root_applied,
+            applied=self.applied,
+            policies=self.policies,
+            sources=self.sources,
+            folder=self.folder,
+            by=self.by,
+            measure=self.measure,
+            clock=self.clock,
+            report=self.report,
+            statements=self.statements,
+            replicates=self.replicates,
+        )
+        object.__setattr__(self, "_measurements", measurements)
 
     def collect(self, change: Change) -> Facts:
         """All that gates may know of one change; never raises for what registry, artifact, model or repository hold."""
@@ -140,7 +138,7 @@ class Collector:
         self._awaited.update(groups)
         waiting = iter(groups.items())
         under_way: dict[_Place, Future[tuple[Future[Evidence], ...]]] = {}
-        promoted = {place for place, group in groups.items() if self.measure and any(map(_may_be_measured, group))}
+        promoted = {place for place, group in groups.items() if any(map(self._measurements.measures, group))}
         with (
             ThreadPoolExecutor(AHEAD) as fetching,
             ThreadPoolExecutor(1) as ordering,
@@ -148,7 +146,7 @@ class Collector:
         ):
 
             def begin(needs: Future[list[Need]]) -> tuple[Future[Evidence], ...]:
-                return self._ahead.begin(needs.result(), measuring)
+                return self._measurements.begin(needs.result(), measuring)
 
             for change in changes:
                 while len(under_way) < max(AHEAD, measuring.jobs) and (ahead := next(waiting, None)) is not None:
@@ -166,35 +164,19 @@ class Collector:
         version = None if model is None or group[0].after is None else model.versions.get(group[0].after)
         if version is None:
             return []
-        known = self._look(group[0], version)
+        known = self._looks.at(group[0].model, version.version)
         for change in group:
             self._run_asked(change, version)
-        promotions = [change for change in group if self.measure and _may_be_measured(change)]
-        return [need for change in promotions for need in self._needs(change, known)]
-
-    def _needs(self, change: Change, known: _Bytes) -> Iterator[Need]:
-        """What is to be measured for a change: itself and what the rules compare it with, where there is no evidence."""
-        asked: list[Need | Unknown] = []
-        for position, rules in enumerate(self.policies):
-            asked += [self._need(change, known, one, self._root(position)) for one in rules.evaluations_for(change.model)]
-            for what in wanted(rules, self.applied, change).values():
-                if isinstance(what, ModelVersionRef):
-                    asked += [self._need_of_reference(what, one, self._root(position)) for one in rules.evaluations_for(change.model)]
-        for need in asked:
-            if isinstance(need, Need) and not isinstance(found := _try(partial(search, self._sources(), need.key)), Unknown):
-                self._ahead.sought(need.key, found)
-                if found.evidence is None:
-                    yield need
+        promotions = filter(self._measurements.measures, group)
+        return [need for change in promotions for need in self._measurements.needs(change, known)]
 
     def _facts(self, change: Change, model: ObservedModel | Unknown, version: ObservedVersion | Unknown) -> Facts:
-        known = _Bytes(version, version, version, None) if isinstance(version, Unknown) else self._look(change, version)
+        known = Look(version, version, version, None) if isinstance(version, Unknown) else self._looks.at(change.model, version.version)
         run = version if isinstance(version, Unknown) else self._run_asked(change, version)
-        evidence = [self._evidence(change, known, position) for position in range(len(self.policies))] or [{}]
-        references = [self._references(change, position) for position in range(len(self.policies))] or [{}]
-        if known.folder is not None:
-            # All that can be asked of the bytes was asked; another environment of the same version gets the same answers.
-            known.folder.cleanup()
-            known.folder = None
+        evidence = [self._measurements.evidence(change, known, position) for position in range(len(self.policies))] or [{}]
+        references = [self._measurements.references(change, position) for position in range(len(self.policies))] or [{}]
+        # All that can be asked of the bytes was asked; another environment of the same version gets the same answers.
+        known.drop()
         waivers = tuple(dict.fromkeys(w for p in self.policies for w in p.waivers_for(change.environment, change.model, change.after)))
         counts = self._counts
         before = self.environments[: self.environments.index(change.environment)] if change.environment in self.environments else ()
@@ -230,25 +212,11 @@ class Collector:
         if self.approvals is None or not any(rule.gate == "approval" for rule in rules):
             return Unknown("approvals were not looked for")
         ask = self.approvals
-        return _try(lambda: ask(change))
+        return attempt(lambda: ask(change))
 
     def _counts(self, waiver: Waiver) -> bool:
         """Whether an exception counts: it stood in the rules before this change, and still does."""
         return self.established and all(waiver in rules.waivers for rules in self.policies)
-
-    def _look(self, change: Change, version: ObservedVersion) -> _Bytes:
-        """Download a version once and look at its bytes."""
-        place = (change.model, version.version)
-        with self._locks.setdefault(place, Lock()):
-            if place not in self._bytes:
-                self.report(f"reading {change.model}/{version.version}")
-                temporary = tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True)
-                folder = Path(temporary.name) / "model"
-                artifact = _try(lambda: self.registry.download(change.model, version.version, folder))
-                form = artifact if isinstance(artifact, Unknown) else _try(lambda: formats.inspect(folder))
-                signature = artifact if isinstance(artifact, Unknown) else _try(lambda: signatures.read(folder))
-                self._bytes[place] = _Bytes(artifact, form, signature, temporary)
-            return self._bytes[place]
 
     def _signatures(self, change: Change, model: ObservedModel | Unknown) -> Mapping[str, Signature | Unknown]:
         """The columns of what was applied, in the environments that a rule compares with: their bytes are read for no other reason."""
@@ -273,10 +241,9 @@ class Collector:
         version = model.versions.get(bound.version) if not isinstance(model, Unknown) else None
         if version is None:
             return Unknown(f"version {bound.version}, which was applied, is not there any more", "bring it back, or waive this rule once")
-        known = self._look(change, version)
-        if known.folder is not None and version.version != change.after and (change.model, version.version) not in self._awaited:
-            known.folder.cleanup()
-            known.folder = None
+        known = self._looks.at(change.model, version.version)
+        if version.version != change.after and (change.model, version.version) not in self._awaited:
+            known.drop()
         if not isinstance(known.artifact, Unknown) and known.artifact.digest != bound.digest:
             return Unknown(f"version {bound.version} has other bytes than were applied", "promotion drift --bytes tells more")
         return known.signature
@@ -294,7 +261,7 @@ class Collector:
                 "the version was registered without a run", "register it from a run: python -m train register --run ID --name NAME"
             )
         if run_id not in self._runs:
-            self._runs[run_id] = _try(lambda: self.registry.run(run_id))
+            self._runs[run_id] = attempt(lambda: self.registry.run(run_id))
         return self._runs[run_id]
 
     def _lineage(
@@ -302,7 +269,7 @@ class Collector:
     ) -> Lineage | Unknown:
         if isinstance(run, Unknown) and version.identity.run_id:
             return run
-        return _try(lambda: trace(version, None if isinstance(run, Unknown) else run, known, where))
+        return attempt(lambda: trace(version, None if isinstance(run, Unknown) else run, known, where))
 
     def _lineages(self, change: Change, version: ObservedVersion, run: Run | Unknown | None) -> Mapping[str, Lineage | Unknown]:
         """The chain with its commit in each other repository that a rule names."""
@@ -310,128 +277,8 @@ class Collector:
         named = {where for rule in rules if (where := getattr(rule.parameters, "repository", None)) is not None}
         return {where: self._lineage(version, run, partial(self.in_history_of, where), where) for where in sorted(named)}
 
-    def _root(self, position: int) -> Path:
-        """Where the evaluators of one set of policies lie."""
-        return self.root if position == 0 or self.root_applied is None else self.root_applied
-
-    def _sources(self) -> Sequence[EvidenceSource]:
-        return [*self.sources, *([FolderEvidence(self.folder)] if self.folder is not None else [])]
-
-    def _evidence(self, change: Change, known: _Bytes, position: int) -> Mapping[str, Measured | Unknown]:
-        """Evidence by evaluation under one set of policies: found, or measured now."""
-        known_as = {
-            one.name: self._need(change, known, one, self._root(position)) for one in self.policies[position].evaluations_for(change.model)
-        }
-        return {name: need if isinstance(need, Unknown) else self._measure(change, need) for name, need in known_as.items()}
-
-    def _references(self, change: Change, position: int) -> Mapping[str, Reference | Unknown | None]:
-        """What the rules of one set compare this change with, measured like the change itself."""
-        found: dict[str, Reference | Unknown | None] = {}
-        for name, what in wanted(self.policies[position], self.applied, change).items():
-            if not isinstance(what, ModelVersionRef):
-                found[name] = what
-                continue
-            assert what.digest is not None
-            evaluations = self.policies[position].evaluations_for(change.model)
-            needs = {one.name: self._need_of_reference(what, one, self._root(position)) for one in evaluations}
-            known = {one: need if isinstance(need, Unknown) else self._measure(change, need) for one, need in needs.items()}
-            found[name] = Reference(what.name, what.version, what.digest, known)
-        return found
-
-    def _need(self, change: Change, known: _Bytes, evaluation: Evaluation, root: Path) -> Need | Unknown:
-        """What measuring the version of a change takes."""
-        artifact, form = known.artifact, known.format
-        if isinstance(artifact, Unknown):
-            return artifact
-        if change.after is None:
-            return Unknown("there is nothing to measure")
-        key = _try(lambda: evaluate.evidence_key(artifact.digest, evaluation, root))
-        if isinstance(key, Unknown):
-            return key
-        ref = ModelVersionRef(change.model, change.after, artifact.digest)
-
-        def work(share: Share) -> Evidence:
-            if isinstance(form, Unknown):
-                raise evaluate.NotMeasured(form.reason, hint=form.hint)
-            if known.folder is None:
-                # The same version was looked at for a healing or a rollback, which measure nothing.
-                return evaluate.evaluate(self.registry, ref, evaluation, root, by=self.by, now=self.clock, share=share)
-            fetched = evaluate.Fetched(ref, Path(known.folder.name) / "model", artifact, form)
-            return evaluate.measure(fetched, evaluation, root, by=self.by, now=self.clock, share=share)
-
-        told = "" if isinstance(form, Unknown) else f"measuring {ref.name}/{ref.version} by {evaluation.name}"
-        return Need(key, told, work)
-
-    def _need_of_reference(self, ref: ModelVersionRef, evaluation: Evaluation, root: Path) -> Need | Unknown:
-        """What measuring a version that a rule compares with takes."""
-        if not matches(ref.name, evaluation.models):
-            return Unknown(f"the evaluation {evaluation.name!r} is not for {ref.name!r}", "let its models match that name as well")
-        key = _try(lambda: evaluate.evidence_key(ref.digest or "", evaluation, root))
-        if isinstance(key, Unknown):
-            return key
-
-        def work(share: Share) -> Evidence:
-            return evaluate.evaluate(self.registry, ref, evaluation, root, by=self.by, now=self.clock, share=share)
-
-        return Need(key, f"measuring {ref.name}/{ref.version} by {evaluation.name}, to compare with it", work)
-
-    def _measure(self, change: Change, need: Need) -> Measured | Unknown:
-        allowed = self.measure and _may_be_measured(change)
-        tried, before = self._measured.get(need.key, (False, None))
-        if before is not None and (tried or isinstance(before, Measured) or not allowed):
-            return before
-        found = self._search(need.key, allowed=allowed) or self._kept(_try(lambda: self._ahead.measured(need, self.report)))
-        self._measured[need.key] = (allowed, found)
-        return found
-
-    def _search(self, key: str, *, allowed: bool) -> Measured | Unknown | None:
-        """Valid evidence at hand; None when there is none and it may be measured."""
-        ahead = self._ahead.search(key)
-        found = _try(lambda: search(self._sources(), key)) if ahead is None else ahead
-        if isinstance(found, Unknown):
-            return None if allowed else found
-        if found.evidence is not None:
-            return self._keep(found.evidence)
-        if allowed:
-            return None
-        what = f"; what is kept does not count: {'; '.join(found.rejected)}" if found.rejected else ""
-        return Unknown(f"nothing was measured for this artifact, data and evaluator{what}", "measure it: promotion evaluate NAME/VERSION")
-
-    def _kept(self, evidence: Evidence | Unknown) -> Measured | Unknown:
-        """What was measured now, kept in the folder where there is one."""
-        if isinstance(evidence, Unknown):
-            return evidence
-        if self.folder is not None:
-            kept = _try(lambda: FolderEvidence(self.folder or Path()).put(evidence))
-            if isinstance(kept, Unknown):
-                return kept
-        return self._keep(evidence)
-
-    def _keep(self, evidence: Evidence) -> Measured:
-        self.statements[evidence.digest] = evidence.to_bytes()
-        if evidence.resampled is not None:
-            self.replicates[evidence.digest] = evidence.resampled
-        sample = None if evidence.resampled is None else Sampled(evidence.resampled, evidence.counts)
-        hardware = " ".join(f"{name} {value}" for name, value in sorted(evidence.hardware.items()))
-        return Measured(evidence.digest, derived(evidence.counts), evidence.counts.rows, evidence.finished, hardware, sample)
-
-
-def _may_be_measured(change: Change) -> bool:
-    """What only brings back an earlier version is not kept waiting: it is measured afterwards."""
-    return change.kind is ChangeKind.PROMOTE
-
 
 def _elsewhere(where: str) -> bool:
     """Nobody looks at other repositories here."""
     msg = f"{where} was not looked at"
     raise Unavailable(msg, hint="the gate looks there when a change is judged")
-
-
-def _try(ask: Callable[[], T]) -> T | Unknown:
-    """The answer, or why there is none."""
-    try:
-        return ask()
-    except PromotionError as error:
-        return Unknown(error.message, error.hint)
-    except Exception as error:  # noqa: BLE001 - a fact that cannot be had blocks its change alone
-        return Unknown(f"{type(error).__name__}: {error}", "report this as a fault if it stays so")
