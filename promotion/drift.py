@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from promotion.changes import Change, ChangeKind, Operation, SetVersionTag, Shown
+from promotion.commits import newest
 from promotion.digests import compute
 from promotion.domain import AppliedBinding, Declared, ObservedModel, ObservedVersion
 from promotion.errors import PromotionError, Unavailable, UsageError
 from promotion.journal import check_free
 from promotion.judging import judge
 from promotion.plan import plan, shown
-from promotion.reconcile import Options, Outcome, apply, newest
+from promotion.reconcile import Options, Outcome, apply
 from promotion.record import kept_tags, restored
 from promotion.repository import Declaration
 from promotion.survey import Survey, Workspace, survey
@@ -106,7 +107,7 @@ def heal(workspace: Workspace, options: Options, declaration: Declaration) -> Ou
     tags = tuple(_restoring(found, drift) for drift in seen.drifts if _restorable(found, drift))
     found = replace(found, plan=replace(found.plan, changes=(*found.plan.changes, *_edited(found, declaration, seen.drifts))))
     # What was adopted may drift before any commit was applied.
-    commit = newest(workspace, options) if recorded is None else workspace.git.commit(recorded)
+    commit = newest(workspace, options.remote, options.branch) if recorded is None else workspace.git.commit(recorded)
     judgement = judge(workspace, found, commit=commit.sha, measure=False)
     outcome = apply(workspace, options, found, judgement, commit, also=tags)
     written = {one.change.model for one in outcome.done}

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 from promotion.agreement import Agreed, check_agreed
 from promotion.changes import Operation
+from promotion.commits import check_clean, check_order, newest
 from promotion.converge import converge
 from promotion.decide import applicable
 from promotion.domain import Declared, Desired
 from promotion.entries import Record, entry_of, holds_with, recorded, statements
-from promotion.errors import Conflict, Exit, PromotionError, Unavailable, UsageError
+from promotion.errors import Exit, PromotionError, Unavailable
 from promotion.journal import EntryKind, Hold, Refusal, check_free, open_intent
 from promotion.judging import Judgement, judge
 from promotion.plan import excess, plan
-from promotion.policies import matches
 from promotion.record import Stamp, as_applied, remember
 from promotion.registry.interface import Rejected
 from promotion.repository import at
@@ -103,55 +103,18 @@ def reconcile(workspace: Workspace, options: Options) -> Outcome:
     applied one, when another reconcile is under way or the plan is not the agreed one; Unavailable (exit 5) when the registry or
     the remote does not answer; Refused (exit 4) when the plan is too large; InvalidFiles (exit 2) for files that are wrong.
     """
-    commit = newest(workspace, options)
+    commit = newest(workspace, options.remote, options.branch)
     declaration = at(workspace.git, commit.sha, workspace.layout)
-    _check_clean(workspace, tuple(source for one in declaration.policies.evaluations for source in one.sources), commit.sha)
+    check_clean(workspace, tuple(source for one in declaration.policies.evaluations for source in one.sources), commit.sha)
     found = survey(workspace, declaration, to_write=True)
     if deliver(workspace, found):
         found = survey(workspace, declaration, to_write=True)
     check_free(found.state, workspace.now(), break_lease=options.break_lease)
-    _check_order(workspace, found, commit.sha, allow_older=options.allow_older)
+    check_order(workspace, found, commit.sha, allow_older=options.allow_older)
     _check_plan(found, options)
     workspace.in_time("the gates were asked")
     judgement = judge(workspace, found, commit=commit.sha, measure=options.measure)
     return apply(workspace, options, found, judgement, commit)
-
-
-def newest(workspace: Workspace, options: Options) -> Commit:
-    """The newest commit of the main branch, freshly fetched where there is a remote; the checkout must be at it, and clean."""
-    git = workspace.git
-    head = git.commit("HEAD")
-    if options.remote is not None:
-        tip = git.fetch_tip(options.remote, options.branch)
-        if tip is None:
-            raise UsageError(f"{options.remote} has no branch {options.branch!r}", hint="push it first, or name another with --branch")
-        if tip != head.sha:
-            raise Conflict(
-                f"this checkout is at {head.sha[:12]}, but {options.branch} of {options.remote} is at {tip[:12]}",
-                hint=f"only the newest commit is applied: git checkout {options.branch} && git pull",
-            )
-    return _clean(workspace, head)
-
-
-def at_hand(workspace: Workspace) -> Commit:
-    """The commit of this checkout, for when nobody can be asked for a newer one; it must be clean."""
-    return _clean(workspace, workspace.git.commit("HEAD"))
-
-
-def _clean(workspace: Workspace, head: Commit) -> Commit:
-    _check_clean(workspace, (*workspace.layout.files, workspace.layout.policies), head.sha)
-    return head
-
-
-def _check_clean(workspace: Workspace, paths: tuple[str, ...], commit: str) -> None:
-    """Raise UsageError when one of these files, folders or shell patterns differs from the commit.
-
-    Declarations, policies and evaluators must be the commit's, or the journal would vouch for what nobody can see.
-    """
-    changed = workspace.git.dirty(()) if paths else ()
-    dirty = [name for name in changed if matches(name, paths) or name.startswith(tuple(f"{path}/" for path in paths))]
-    if dirty:
-        raise UsageError(f"{', '.join(dirty)} differ from commit {commit[:12]}", hint="commit or stash them: only commits are applied")
 
 
 def apply(
@@ -285,27 +248,6 @@ def _let_go(workspace: Workspace, state: State, intent: Entry) -> None:
     now = workspace.now()
     with suppress(PromotionError):
         workspace.journal.append(state, replace(intent, at=now, lease_until=min(now, intent.lease_until or now)))
-
-
-def _check_order(workspace: Workspace, found: Survey, commit: str, *, allow_older: bool) -> None:
-    """Newest wins: a commit that does not descend from the last one recorded is refused."""
-    recorded = found.state.recorded
-    git = workspace.git
-    if recorded is None or recorded == commit or allow_older:
-        return
-    if not git.contains(recorded):
-        raise Conflict(
-            f"the last applied commit {recorded[:12]} is not in this repository: main was force-pushed, or this clone is shallow",
-            hint="git fetch --unshallow; if main was rewritten on purpose, run reconcile once with --allow-older",
-        )
-    if git.is_ancestor(recorded, commit):
-        return
-    if git.is_ancestor(commit, recorded):
-        raise Conflict(f"commit {commit[:12]} is older than {recorded[:12]}, which is applied", hint="apply the newest commit: git pull")
-    raise Conflict(
-        f"commit {commit[:12]} does not descend from {recorded[:12]}, which is applied",
-        hint="main was force-pushed or this is another branch; if it is meant, run reconcile once with --allow-older",
-    )
 
 
 def _check_plan(found: Survey, options: Options) -> None:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from promotion import __version__
 from promotion import rollback as returning
 from promotion.changes import ChangeKind
+from promotion.commits import at_hand, newest
 from promotion.config.edit import edit
 from promotion.domain import Bound, ModelVersionRef
 from promotion.errors import Conflict, InvalidFiles, Unavailable, UsageError
 from promotion.journal import EntryKind, Hold, RecordedChange, check_free, open_intent
 from promotion.judging import judge
 from promotion.plan import plan
-from promotion.reconcile import Options, Outcome, apply, at_hand, newest
+from promotion.reconcile import Options, Outcome, apply
 from promotion.releasing import check_release
 from promotion.repository import at, working_files
 from promotion.survey import Survey, Workspace, survey
@@ -105,7 +106,7 @@ def rollback(
 def _newest(workspace: Workspace, options: Options) -> tuple[Options, Commit]:
     """The newest commit; while git hosting is down the one at hand, if this clone knows the journal: users come before the record."""
     try:
-        return options, newest(workspace, options)
+        return options, newest(workspace, options.remote, options.branch)
     except Unavailable:
         if workspace.journal.read(fetch=False).head is None:
             raise

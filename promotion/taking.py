@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from promotion.adopt import Adopted, claim, memory, record
+from promotion.commits import newest
 from promotion.config.edit import edits
 from promotion.digests import Ref, compute
 from promotion.domain import AppliedBinding, AppliedModel, Bound, Declared, Environment, ObservedModel
@@ -18,7 +19,7 @@ from promotion.errors import Conflict, Exit, PromotionError, Unavailable
 from promotion.inservice import in_service
 from promotion.journal import check_free, open_intent
 from promotion.plan import expected, shown
-from promotion.reconcile import Options, newest
+from promotion.reconcile import Options
 from promotion.record import Stamp, kept_tags
 from promotion.repository import at, working_files, write
 from promotion.survey import Survey, Workspace, survey
@@ -70,7 +71,7 @@ def take(workspace: Workspace, options: Options) -> Taken:
 
     Raises as ``reconcile`` does for a checkout that is not main's newest commit, and Conflict while a reconcile is under way.
     """
-    commit = newest(workspace, options)
+    commit = newest(workspace, options.remote, options.branch)
     declaration = at(workspace.git, commit.sha, workspace.layout)
     found = survey(workspace, declaration, to_write=True)
     if deliver(workspace, found):
