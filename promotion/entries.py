@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from promotion import __version__
 from promotion.domain import AppliedModel
 from promotion.evidence import read
-from promotion.journal import Entry, EntryKind, Hold, RecordedChange, Refusal, Statement
+from promotion.journal import Entry, EntryKind, Hold, RecordedChange, RecordedVerdict, Refusal, Statement
 from promotion.record import bound
-from promotion.verdicts import Judged
+from promotion.verdicts import Judged, Verdict
 
 if TYPE_CHECKING:
     from promotion.git import Commit
@@ -52,6 +53,16 @@ def entry_of(workspace: Workspace, found: Survey, commit: Commit, done: tuple[Ju
     )
 
 
+def intent_of(entry: Entry, until: datetime, recorded: str | None) -> Entry:
+    """The entry as an intent whose lease ends at ``until``: before the first write, and without what the outcome tells anyway."""
+    return replace(brief(entry), kind=EntryKind.INTENT, lease_until=until, recorded=recorded)
+
+
+def brief(entry: Entry) -> Entry:
+    """The entry without its verdicts, of each change the worst alone."""
+    return replace(entry, changes=tuple(replace(one, verdicts=()) for one in entry.changes))
+
+
 def recorded(state: State, entry: Entry) -> bool:
     """Whether the journal's last entry already says all of it."""
     return state.recorded == entry.commit and (not entry.refusals or (state.entry is not None and state.entry.refusals == entry.refusals))
@@ -76,9 +87,17 @@ def _recorded_change(judged: Judged, applied: Mapping[str, AppliedModel]) -> Rec
     memory = applied.get(change.model)
     last = memory.bindings.get(change.environment) if memory else None
     after = bound(judged)
+    verdicts = tuple(dict.fromkeys(map(_recorded_verdict, judged.verdicts)))
     return RecordedChange(
-        change.kind, change.model, change.environment, last.bound if last else None, after, judged.evidence, judged.status
+        change.kind, change.model, change.environment, last.bound if last else None, after, judged.evidence, judged.status, verdicts
     )
+
+
+def _recorded_verdict(verdict: Verdict) -> RecordedVerdict:
+    waiver = verdict.waiver
+    excepted = f"{waiver.owner} until {waiver.expires}: {waiver.reason}" if waiver else None
+    rule = str(verdict.place) if verdict.place else None
+    return RecordedVerdict(verdict.gate, verdict.status, verdict.expected, verdict.got, rule, excepted)
 
 
 def _refusal(judged: Judged) -> Refusal:

@@ -19,9 +19,9 @@ from promotion.commits import check_clean, check_order, newest
 from promotion.converge import converge
 from promotion.decide import applicable
 from promotion.domain import Declared, Desired
-from promotion.entries import Record, entry_of, holds_with, recorded, statements
+from promotion.entries import Record, entry_of, holds_with, intent_of, recorded, statements
 from promotion.errors import Exit, PromotionError, Unavailable
-from promotion.journal import EntryKind, Hold, Refusal, check_free, open_intent
+from promotion.journal import Hold, Refusal, check_free, open_intent
 from promotion.judging import Judgement, judge
 from promotion.plan import excess, plan
 from promotion.record import Stamp, as_applied, remember
@@ -189,7 +189,7 @@ def _write(workspace: Workspace, options: Options, found: Survey, target: Desire
         entry = record.entry
         until = workspace.now() + timedelta(seconds=options.lease)
         workspace.report(f"recording the intent: {len(outcome.done)} changes, {len(outcome.written)} writes")
-        intent = replace(entry, kind=EntryKind.INTENT, lease_until=until, recorded=state.recorded)
+        intent = intent_of(entry, until, state.recorded)
         state = workspace.journal.append(state, intent, evidence=record.evidence)
         deadline = until - timedelta(seconds=options.margin)
         try:
@@ -199,7 +199,7 @@ def _write(workspace: Workspace, options: Options, found: Survey, target: Desire
             raise
         outcome, record = _without(replace(outcome, written=end.written), record, end.refused)
         observed = replace(observed, models={**observed.models, **end.observed.models})
-    entry = record.entry
+    entry = replace(record.entry, writes=tuple(map(str, outcome.written)))
     stamp = Stamp(entry.commit, workspace.now(), workspace.by)
     environments = tuple(environment.name for environment in found.desired.environments)
     memory = remember(found.applied, outcome.done, observed, environments, stamp)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from promotion.converge import converge
 from promotion.domain import Observed
-from promotion.entries import holds_with
+from promotion.entries import brief, holds_with
 from promotion.errors import JournalError
 from promotion.journal.waiting import NOTHING, TAG, waits
 from promotion.record import Stamp, remember
@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 def leave(workspace: Workspace, options: Options, found: Survey, target: Desired, outcome: Outcome, record: Record) -> Outcome:
     """Leave the signed entry in the registry, then write what it says: a crash between leaves what the next run completes.
 
+    A tag holds little, so of each change the entry tells the worst verdict alone.
+
     Raises as ``reconcile``; UsageError where the journal is unsigned.
     """
     stamp = Stamp(record.entry.commit, workspace.now(), workspace.by)
     environments = tuple(environment.name for environment in found.desired.environments)
     memory = remember(found.applied, outcome.done, found.observed, environments, stamp)
     holds = holds_with(found.state, record.holds)
-    state, tags = workspace.journal.leave(found.state, replace(record.entry, at=stamp.at), applied=memory, holds=holds)
+    state, tags = workspace.journal.leave(found.state, replace(brief(record.entry), at=stamp.at), applied=memory, holds=holds)
     model = outcome.done[0].change.model
     for key, value in tags.items():
         workspace.registry.set_model_tag(model, key, value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from promotion.journal.audit import Fault
 from promotion.journal.lease import GRACE, Lease, check_free, open_intent
-from promotion.journal.model import Entry, EntryKind, Hold, Origin, Recorded, RecordedChange, Refusal, Statement
+from promotion.journal.model import Entry, EntryKind, Hold, Origin, Recorded, RecordedChange, RecordedVerdict, Refusal, Statement
 from promotion.journal.state import State
 from promotion.journal.store import Journal
 
@@ -23,6 +23,7 @@ __all__ = [
     "Origin",
     "Recorded",
     "RecordedChange",
+    "RecordedVerdict",
     "Refusal",
     "State",
     "Statement",

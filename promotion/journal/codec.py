@@ -15,7 +15,7 @@ from urllib.parse import quote
 from promotion.changes import ChangeKind
 from promotion.domain import AppliedBinding, AppliedModel, Bound, Passed, VersionIdentity
 from promotion.journal.fields import COMMIT, DIGEST, Fields, Malformed, canonical, document, moment
-from promotion.journal.model import Entry, EntryKind, Hold, RecordedChange, Refusal
+from promotion.journal.model import Entry, EntryKind, Hold, RecordedChange, RecordedVerdict, Refusal
 from promotion.verdicts import Status
 
 T = TypeVar("T")
@@ -63,6 +63,7 @@ def encode_entry(entry: Entry, root: str | None) -> bytes:
             "lease_until": moment(entry.lease_until) if entry.lease_until else None,
             "takes_over": entry.takes_over,
             "recorded": entry.recorded,
+            "writes": list(entry.writes),
         }
     )
 
@@ -88,6 +89,7 @@ def decode_entry(content: bytes) -> tuple[Entry, str | None]:
         lease_until=fields.optional("lease_until", fields.time),
         takes_over=fields.optional("takes_over", fields.text),
         recorded=fields.optional("recorded", partial(fields.text, form=COMMIT)),
+        writes=fields.texts("writes") if "writes" in fields.names() else (),
     )
     fields.done()
     if (entry.lease_until is not None) != (entry.kind is EntryKind.INTENT):
@@ -165,6 +167,7 @@ def _change(change: RecordedChange) -> Mapping[str, object]:
         "after": _bound(change.after),
         "evidence": list(change.evidence),
         "status": change.status,
+        "verdicts": [_verdict(one) for one in change.verdicts],
     }
 
 
@@ -177,6 +180,29 @@ def _read_change(fields: Fields) -> RecordedChange:
         _maybe(fields, "after", _read_bound),
         fields.texts("evidence", DIGEST),
         fields.kind("status", Status),
+        fields.each("verdicts", _read_verdict) if "verdicts" in fields.names() else (),
+    )
+
+
+def _verdict(verdict: RecordedVerdict) -> Mapping[str, object]:
+    return {
+        "gate": verdict.gate,
+        "status": verdict.status,
+        "expected": verdict.expected,
+        "got": verdict.got,
+        "rule": verdict.rule,
+        "waiver": verdict.waiver,
+    }
+
+
+def _read_verdict(fields: Fields) -> RecordedVerdict:
+    return RecordedVerdict(
+        fields.text("gate"),
+        fields.kind("status", Status),
+        fields.text("expected"),
+        fields.text("got"),
+        fields.optional("rule", fields.text),
+        fields.optional("waiver", fields.text),
     )
 
 

@@ -26,8 +26,23 @@ class EntryKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedVerdict:
+    """What one rule said of a change; ``rule`` is where it stands (None: always asked), ``waiver`` who excepted it, until when and why."""
+
+    gate: str
+    status: Status
+    expected: str
+    got: str
+    rule: str | None = None
+    waiver: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedChange:
-    """One binding that an entry changes: from what, to what (None: nothing), on which evidence, with which worst verdict."""
+    """One binding that an entry changes: from what, to what (None: nothing), on which evidence, with which worst verdict.
+
+    ``verdicts`` stand in outcomes alone; entries of older releases have none.
+    """
 
     kind: ChangeKind
     model: str
@@ -36,6 +51,7 @@ class RecordedChange:
     after: Bound | None
     evidence: tuple[str, ...]
     status: Status
+    verdicts: tuple[RecordedVerdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +97,7 @@ class Entry:
     ``by`` is who ran it, ``tool`` the version of this program, ``registry`` the target's address without credentials. ``plan`` and
     ``policies`` are digests. ``lease_until`` stands in an intent alone. ``takes_over`` is the ``id`` of an intent that was left
     unfinished. ``recorded`` is the newest commit of main whose application is complete with this entry, None before the first.
+    ``writes`` tells an outcome's writes to the registry in their order, a sentence each; entries of older releases have none.
     """
 
     kind: EntryKind
@@ -99,6 +116,7 @@ class Entry:
     lease_until: datetime | None
     takes_over: str | None
     recorded: str | None
+    writes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

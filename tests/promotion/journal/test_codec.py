@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from promotion.changes import ChangeKind
 from promotion.domain import AppliedBinding, AppliedModel, Bound, Passed, VersionIdentity
-from promotion.journal import Entry, EntryKind, Hold, RecordedChange, Refusal
+from promotion.journal import Entry, EntryKind, Hold, RecordedChange, RecordedVerdict, Refusal
 from promotion.journal.codec import decode_applied, decode_entry, decode_holds, encode_applied, encode_entry, encode_holds, file_name
-from promotion.journal.fields import Malformed
+from promotion.journal.fields import Malformed, canonical
 from promotion.verdicts import Status
-from tests.promotion.journal.samples import entry, memory
+from tests.promotion.journal.samples import entry, memory, promoting
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)
 names = texts.filter(bool)
@@ -45,8 +45,18 @@ models = st.builds(
     st.dictionaries(names, bindings, max_size=3),
     st.dictionaries(names, st.dictionaries(digests, proofs, max_size=3), max_size=3),
 )
+statuses = st.sampled_from(Status)
+verdicts = st.builds(RecordedVerdict, texts, statuses, texts, texts, st.none() | texts, st.none() | texts)
 changes = st.builds(
-    RecordedChange, st.sampled_from(ChangeKind), names, names, st.none() | bounds, st.none() | bounds, evidence, st.sampled_from(Status)
+    RecordedChange,
+    st.sampled_from(ChangeKind),
+    names,
+    names,
+    st.none() | bounds,
+    st.none() | bounds,
+    evidence,
+    statuses,
+    st.lists(verdicts, max_size=2).map(tuple),
 )
 refusals = st.builds(Refusal, names, names, st.none() | st.integers(1, 10**9), st.lists(texts, max_size=2).map(tuple))
 
@@ -71,6 +81,7 @@ def entries(draw):
         lease_until=draw(times) if kind is EntryKind.INTENT else None,
         takes_over=draw(st.none() | texts),
         recorded=draw(st.none() | commits),
+        writes=draw(st.lists(texts, max_size=2).map(tuple)),
     )
 
 
@@ -81,6 +92,13 @@ def test_entries_round_trip_in_one_form(one, root):
     assert (again, again_root) == (one, root)
     assert encode_entry(again, again_root) == content
     assert yaml.safe_load(content) == json.loads(content)
+
+
+def test_an_entry_of_before_verdicts_and_writes_were_recorded_is_read():
+    told = json.loads(encode_entry(promoting(entry("a" * 40), "m", 1), None))
+    assert told.pop("writes") == told["changes"][0].pop("verdicts") == []
+    found, _ = decode_entry(canonical(told))
+    assert (found.writes, found.changes[0].verdicts) == ((), ())
 
 
 @given(models)

@@ -14,6 +14,7 @@ from promotion.changes import ChangeKind, Operation
 from promotion.errors import Conflict, Exit, JournalError, Unavailable, UsageError
 from promotion.journal import EntryKind
 from promotion.reconcile import Options, Refused
+from promotion.verdicts import Status
 from tests.scene import NAMING, Scene
 
 Served = Callable[[int], Scene]
@@ -53,6 +54,12 @@ def test_a_promotion_is_applied_by_stage_and_alias_and_recorded(served: Served) 
         "Ada <ada@example.org>",
     )
     assert shown["tags"]["promotion.journal"] == f"{state.root}/{state.head}"
+    (change,) = state.entry.changes
+    judged = {one.gate: (one.status, one.expected, one.got, one.rule) for one in change.verdicts}
+    assert judged["naming"] == (Status.PASSED, "a name like ^[a-z0-9-]+$", scene.name, "policies/staging.yaml:4:5")
+    assert judged["digest"][3] is None, "it is asked without a rule"
+    assert state.entry.writes == tuple(map(str, outcome.written))
+    assert len(state.entry.writes) == 2
     memory = state.applied(scene.name)
     assert memory is not None
     assert memory.bindings["staging"].bound is not None
