@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from promotion.status import State
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from promotion.drift import Drift
     from promotion.evidence import Evidence
     from promotion.intervals import Interval
-    from promotion.journal import Hold, Recorded
+    from promotion.journal import Hold, Recorded, RecordedVerdict
     from promotion.status import Row
     from promotion.verdicts import Waiver
 
 SCHEMA = "promotion/report/v1"
+JUDGED = 1000
+"""The newest so many changes bear their verdicts: those of fifty thousand would be a hundred megabytes for a browser to read."""
 LINEAGE = ("data_version", "data_digest", "git_commit")
 
 
@@ -56,6 +59,7 @@ def document(seen: Seen) -> dict[str, Any]:
     bindings: dict[str, dict[str, Any]] = {}
     for row in seen.rows:
         bindings.setdefault(row.declared.model, {})[row.declared.environment] = _binding(row)
+    judged = _judged(seen.entries)
     web = seen.registry if seen.registry.startswith(("http://", "https://")) else None
     return {
         "schema": SCHEMA,
@@ -66,7 +70,7 @@ def document(seen: Seen) -> dict[str, Any]:
         "signed": seen.signed,
         "environments": list(seen.environments),
         "models": [_model(seen, name, found) for name, found in sorted(bindings.items())],
-        "entries": [_entry(one, seen.signers.get(one.sha), seen.patches.get(one.sha)) for one in seen.entries],
+        "entries": [_entry(one, seen.signers.get(one.sha), seen.patches.get(one.sha), judged=one.sha in judged) for one in seen.entries],
         "evidence": {digest: _evidence(one, seen.intervals.get(digest, {})) for digest, one in sorted(seen.evidence.items())},
         "unreadable": dict(sorted(seen.unreadable.items())),
     }
@@ -142,7 +146,13 @@ def _version(version: ObservedVersion) -> dict[str, Any]:
     return {**made, "run": version.identity.run_id, "description": version.description, **links}
 
 
-def _entry(recorded: Recorded, signer: str | None, patch: str | None) -> dict[str, Any]:
+def _judged(entries: tuple[Recorded, ...]) -> frozenset[str]:
+    """The newest entries that together have ``JUDGED`` changes, or one more."""
+    counts = accumulate(len(one.entry.changes) for one in entries)
+    return frozenset(one.sha for one, count in zip(entries, counts, strict=True) if count - len(one.entry.changes) < JUDGED)
+
+
+def _entry(recorded: Recorded, signer: str | None, patch: str | None, *, judged: bool) -> dict[str, Any]:
     entry = recorded.entry
     return {
         "sha": recorded.sha,
@@ -156,6 +166,7 @@ def _entry(recorded: Recorded, signer: str | None, patch: str | None) -> dict[st
         "policies": entry.policies,
         "signer": signer,
         **({} if patch is None else {"patch": patch}),
+        **({"writes": list(entry.writes)} if judged else {}),
         "changes": [
             {
                 "kind": one.kind.value,
@@ -165,6 +176,7 @@ def _entry(recorded: Recorded, signer: str | None, patch: str | None) -> dict[st
                 "after": _bound(one.after),
                 "evidence": list(one.evidence),
                 "status": one.status.value,
+                **({"verdicts": [_verdict(verdict) for verdict in one.verdicts]} if judged else {}),
             }
             for one in entry.changes
         ],
@@ -173,6 +185,11 @@ def _entry(recorded: Recorded, signer: str | None, patch: str | None) -> dict[st
             for one in entry.refusals
         ],
     }
+
+
+def _verdict(verdict: RecordedVerdict) -> dict[str, Any]:
+    told = {"gate": verdict.gate, "status": verdict.status.value, "expected": verdict.expected, "got": verdict.got}
+    return {**told, "rule": verdict.rule, "waiver": verdict.waiver}
 
 
 def _evidence(evidence: Evidence, intervals: Mapping[str, Interval]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from typing import Any
 
 from promotion.errors import Unavailable
 
-_SCRIPTS = ("uplot/uPlot.iife.min.js", "templates/page.js")
+_PARTS = ("text", "elements", "journal", "timeline", "overview", "chart", "model", "entry", "route")
+"""The page's own script, in the order of use: one function around all of it keeps its names to itself."""
 _STYLES = ("uplot/uPlot.min.css", "templates/page.css")
 _RAW = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 """What could end a script element or begin another, as JSON's own escapes: the values stay the same."""
@@ -41,7 +42,9 @@ def page(text: str) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    scripts, styles = [_packaged(name) for name in _SCRIPTS], [_packaged(name) for name in _STYLES]
+    own = "\n".join(_packaged(f"scripts/{name}.js") for name in _PARTS)
+    scripts = [_packaged("uplot/uPlot.iife.min.js"), f'"use strict";\n(() => {{\n{own}}})();\n']
+    styles = [_packaged(name) for name in _STYLES]
     policy = "; ".join(
         (
             "default-src 'none'",
@@ -53,13 +56,13 @@ def page(text: str) -> str:
         )
     )
     # All three are this package's own, or escaped above.
-    own = {
+    given = {
         "scripts": [Markup(one) for one in scripts],  # noqa: S704
         "styles": [Markup(one) for one in styles],  # noqa: S704
         "data": Markup(text.translate(_RAW)),  # noqa: S704
     }
     environment = Environment(loader=PackageLoader("promotion.report"), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("page.html").render(policy=Markup(policy), **own)  # noqa: S704
+    return environment.get_template("page.html").render(policy=Markup(policy), **given)  # noqa: S704
 
 
 def _packaged(name: str) -> str:

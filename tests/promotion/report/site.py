@@ -13,7 +13,7 @@ from promotion.drift import Drift, DriftKind
 from promotion.evidence import Evaluator, Evidence
 from promotion.figures import Counts
 from promotion.intervals import Interval
-from promotion.journal import Entry, EntryKind, Hold, Recorded, RecordedChange, Refusal
+from promotion.journal import Entry, EntryKind, Hold, Recorded, RecordedChange, RecordedVerdict, Refusal
 from promotion.report.document import Seen
 from promotion.status import Row, State
 from promotion.verdicts import Status, Waiver
@@ -81,7 +81,13 @@ def _entry(name: str, number: int, versions: int, by: str) -> Recorded:
         Bound(before, digest(name, before)) if before else None,
         Bound(after, digest(name, after)),
         (evidence(name, after).digest,) if number < 12 else (),
-        Status.PASSED,
+        Status.WARNED,
+        (
+            RecordedVerdict("digest", Status.PASSED, "computed", f"sha256:{digest(name, after)[:12]}…"),
+            RecordedVerdict(
+                "bound", Status.WARNED, "f1 ≥ 0.95", "f1 = 0.9312", f"policies/{environment}.yaml:4:5", "Grace until 2026-12-01: new data"
+            ),
+        ),
     )
     refusal = Refusal(name, environment, after, ("bound FAILED: expected f1 ≥ 0.95, got 0.9312",))
     sha = digest(name, number)[:40]
@@ -102,6 +108,7 @@ def _entry(name: str, number: int, versions: int, by: str) -> Recorded:
         lease_until=None,
         takes_over=None,
         recorded=None,
+        writes=() if refused else (f"point alias {name}@{environment} at version {after}",),
     )
     return Recorded(sha, entry)
 

@@ -195,6 +195,61 @@ def test_a_promotion_shows_what_was_declared(opened):
     assert lines.evaluate_all("all => all.map((one) => one.className)") == ["soft", "bad", "good"]
 
 
+def test_a_promotion_shows_its_verdicts_the_worst_first_and_what_was_written(opened):
+    found = seen(NAMES)
+    page = opened(found, entry(found))
+    heads, first, second = cells(page, "Verdicts")
+    assert heads == ["Gate", "Verdict", "Expected", "Got", "Rule"]
+    assert first[0] == "bound"
+    assert "WARNED" in first[1]
+    assert "waived by Grace until 2026-12-01: new data" in first[1]
+    assert first[2:4] == ["f1 ≥ 0.95", "f1 = 0.9312"]
+    assert (second[0], second[4]) == ("digest", "always asked")
+    assert "point alias" in page.locator("ol.writes li").first.inner_text()
+
+
+def test_verdicts_that_are_not_on_the_page_are_told_as_such(opened):
+    found = seen(NAMES)
+    old = tuple(
+        replace(one, entry=replace(one.entry, changes=tuple(replace(c, verdicts=()) for c in one.entry.changes))) for one in found.entries
+    )
+    text = opened(replace(found, entries=old), entry(found)).locator("main").inner_text()
+    assert "promotion history --format json" in text
+
+
+def test_the_newest_thousand_changes_bear_their_verdicts():
+    told = document(seen([f"model-{number}" for number in range(100)], entries=14, measured=False))["entries"]
+    counts = [len(one["changes"][0].get("verdicts", ())) for one in told if one["changes"]]
+    assert len(counts) == 1200
+    assert counts == [2] * 1000 + [0] * 200
+
+
+def test_the_confusion_matrix_of_every_measured_version_can_be_chosen(opened):
+    page = opened(seen(NAMES), MODEL)
+    label = "The whole model, confusion matrix"
+    newest = cells(page, label)
+    page.get_by_label("of", exact=True).select_option("version 2, held-out")
+    second = evidence("moe-flows", 2).counts.parts["model"].confusion
+    assert newest != (shown := cells(page, label))
+    assert [[int(cell.replace(",", "")) for cell in row[1:]] for row in shown[1:]] == second
+
+
+def test_a_version_stands_at_the_end_of_its_chain_from_the_data_on(opened):
+    page = opened(seen(NAMES), MODEL)
+    version, chain, _, where = cells(page, "Versions")[1]
+    assert (version, where) == ("version 5", "staging")
+    assert re.fullmatch(r"data 2026-10\s+commit [0-9a-f]{12}\s+run [0-9a-f]{12}", chain)
+    assert page.locator("ol.chain").first.locator("a").count() == 2, "the run's page in MLflow, and the commit's"
+
+
+def test_what_is_in_service_leads_to_the_entry_that_put_it_there(opened):
+    found = seen(NAMES)
+    page = opened(found, MODEL)
+    page.get_by_role("link", name="why: verdicts").first.click()
+    page.get_by_role("heading", name="What the rules said").wait_for()
+    assert "promote in staging: version 4 → version 5" in page.locator("main").inner_text()
+
+
 def test_a_refusal_tells_why(opened):
     found = seen(NAMES)
     refused = next(one for one in found.entries if one.entry.refusals)
