@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from promotion.builtin import LABELS, PROBABILITY
+from promotion.builtin import LABELS, PROBABILITY, VALUE
 
 Array = np.ndarray[Any, Any]
 OTHER = "(another)"
@@ -106,16 +106,38 @@ def _order(label: str) -> tuple[float, str]:
 def told(said: Any, truth: Array, asked: Asked, first: int) -> Told:  # noqa: ANN401 - whatever a model answers
     """Read a model's answer to the rows from ``first`` on, whose truth is given as places in the labels. Raises ValueError."""
     output = asked.settings["output"]
-    table = _table(said, len(truth))
-    if output not in {LABELS, PROBABILITY}:
-        if output not in table.columns:
-            raise ValueError(f"the model's answer has no column {output!r}; it has {', '.join(map(str, table.columns[:20]))}")
-        table = table[[output]]
-    if table.isna().to_numpy().any():
-        raise ValueError(f"row {first + int(table.isna().any(axis=1).to_numpy().argmax())}: the model answers NaN, or nothing")
+    table = _complete(said, len(truth), None if output in {LABELS, PROBABILITY} else output, first)
     if asked.settings.get("holds", PROBABILITY if output != LABELS else LABELS) == LABELS:
         return Told(_labels(table, asked, first), None, {})
     return _probabilities(table, truth, asked, first)
+
+
+def numbers(said: Any, rows: int, output: str, first: int) -> Array:  # noqa: ANN401 - whatever a model answers
+    """(rows,) what a model answers to the rows from ``first`` on, as float64. Raises ValueError for what are no numbers, one a row."""
+    table = _complete(said, rows, None if output == VALUE else output, first)
+    if table.shape[1] > 1:
+        names = ", ".join(map(str, table.columns[:20]))
+        raise ValueError(f"the model answers with {table.shape[1]} columns ({names}): name the one that holds the number by output")
+    column = table.iloc[:, 0]
+    if column.dtype.kind not in "iuf":
+        raise ValueError(f"the model answers with {column.dtype}, not with numbers")
+    found: Array = column.to_numpy(dtype=np.float64)
+    if not np.isfinite(found).all():
+        at = int(np.argmin(np.isfinite(found)))
+        raise ValueError(f"row {first + at}: the model answers {found[at]:g}")
+    return found
+
+
+def _complete(said: Any, rows: int, column: str | None, first: int) -> pd.DataFrame:  # noqa: ANN401 - whatever a model answers
+    """The answer as a table, or that column of it, in which nothing is missing."""
+    table = _table(said, rows)
+    if column is not None:
+        if column not in table.columns:
+            raise ValueError(f"the model's answer has no column {column!r}; it has {', '.join(map(str, table.columns[:20]))}")
+        table = table[[column]]
+    if table.isna().to_numpy().any():
+        raise ValueError(f"row {first + int(table.isna().any(axis=1).to_numpy().argmax())}: the model answers NaN, or nothing")
+    return table
 
 
 def _table(said: Any, rows: int) -> pd.DataFrame:  # noqa: ANN401 - whatever a model answers

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from promotion import builtin, confine, formats
 from promotion.confine import ALONE, Share
+from promotion.counting import CountsError
 from promotion.errors import Exit, PromotionError, Unavailable, UsageError
 from promotion.evidence import Evaluator, Evidence, canonical, key
-from promotion.figures import Counts, CountsError, parse
+from promotion.figures import Counts, parse
 from promotion.gates.formats import refusals
+from promotion.packing import ReplicatesError
 from promotion.registry.artifacts import digest_folder
-from promotion.replicates import ReplicatesError
 from promotion.replicates import read as read_replicates
 from promotion.sources import alone, evaluator_digest, file_digest
 

@@ -21,9 +21,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from promotion import replicates
+from promotion import packing, replicates
+from promotion.counting import CountsError
 from promotion.errors import Exit, PromotionError, Unavailable
-from promotion.figures import Counts, CountsError, document, figures, parse
+from promotion.figures import Counts, document, figures, parse
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:promotion:evaluation:v1"
@@ -315,7 +316,7 @@ class FolderEvidence:
 
     def resampled(self, key: str, digest: str) -> bytes | None:
         """The file of resamples with this sha256 beside the statements of a key; None when it is missing or another."""
-        data = _contents(self.folder / "evidence" / key / f"{digest}.replicates", replicates.MAX_BYTES)
+        data = _contents(self.folder / "evidence" / key / f"{digest}.replicates", packing.MAX_BYTES)
         return data if hashlib.sha256(data).hexdigest() == digest else None
 
     def find(self, key: str) -> Sequence[bytes]:

@@ -6,8 +6,8 @@ bounded and parsed strictly. An evaluator is a function::
     def evaluate(model: Path, dataset: Path, settings: Mapping[str, object]) -> Mapping | Iterable[Mapping]
 
 that gets a local model folder and the dataset's path. It yields what the model said of each row, in blocks of ``promotion/outcomes/v1``
-(``promotion.outcomes``), which are counted here, and resampled for intervals; or it gives counts (``promotion/counts/v1``), at once or
-shard by shard: shards are merged exactly, and there are no intervals.
+or ``promotion/regression-outcomes/v1`` (``promotion.outcomes``), which are counted here, and resampled for intervals; or it gives counts
+(``promotion.figures``), at once or shard by shard: shards are merged exactly, and there are no intervals.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from promotion.syscalls import refuse_local_sockets
 FAILED = 70
 """Exit status after an exception: EX_SOFTWARE of sysexits.h."""
 
+_BY_ROW = frozenset({"promotion/outcomes/v1", "promotion/regression-outcomes/v1"})
+"""Blocks of rows, as promotion.outcomes has them; whatever else comes must be counts."""
 _LIBRARIES = (
     "catboost",
     "lightgbm",
@@ -92,7 +94,7 @@ def _counts(evaluator: Callable[..., object], model: Path, dataset: Path, settin
         msg = "the evaluator gave no counts at all"
         raise ValueError(msg)
     every = chain([first], shards)
-    if isinstance(first, Mapping) and first.get("schema") == "promotion/outcomes/v1":
+    if isinstance(first, Mapping) and first.get("schema") in _BY_ROW:
         return _folded(every)
     return _merged(every)
 

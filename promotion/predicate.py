@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from promotion.evidence import PREDICATE, STATEMENT
 from promotion.figures import Counts
 
@@ -18,7 +20,7 @@ _TIME = {"type": "string", "format": "date-time", "description": "UTC, with micr
 
 def json_schema() -> dict[str, Any]:
     """The schema, as plain JSON values."""
-    counts = Counts.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
+    counts = TypeAdapter(Counts).json_schema(by_alias=True, ref_template="#/$defs/{model}")
     defs = counts.pop("$defs", {})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -10,7 +10,8 @@ chances are those of Poisson to 2 ** -16.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ SEED = 20120904
 _LANES = 4
 _BLOCK = 128
 """Units that are weighed at once: 1,000 weights of each stay in the processor's cache."""
+_PAIRS = 2048
+"""Of a unit and a cell that are added at once."""
 _GOLDEN = 0x9E3779B97F4A7C15
 _ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 Array = np.ndarray[Any, Any]
@@ -77,28 +80,82 @@ def _weighed(started: Array) -> Iterator[Array]:
         yield found[:count]
 
 
-def totals(keys: Array, amounts: Array) -> Array:
-    """(n,) keys and (n, C) amounts of rows → (C, 1000): the sum of the amounts in each resample.
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the resamples add up to: ``counts`` (C, 1000) int64, ``sums`` (S, 1000) float64."""
 
-    Whole numbers below 2 ** 20 a row, as float32, come out exactly, as int64; float64 stays float64, to rounding.
+    counts: Array
+    sums: Array
+
+
+def totals(keys: Array, counts: Array, sums: Array | None = None, cells: Sequence[tuple[Array, Array]] = ()) -> Totals:
+    """(n,) keys of rows, and what is added up of each row in each resample.
+
+    ``counts`` (n, C) are whole numbers below 2 ** 20, as float32, which come out exactly; ``sums`` (n, S) float64 come out to rounding.
+    Each of ``cells`` says in which cell every row falls, (n,), and to what the rows in each cell are added, (cells, 1000) float64:
+    quicker than as many columns of which one is 1.
     """
-    units, sums = _by_unit(keys, amounts)
-    exact = amounts.dtype != np.float64
-    found = np.zeros((amounts.shape[1], RESAMPLES))
-    started = _started(units)
-    floats = np.empty((_BLOCK, RESAMPLES), dtype=sums.dtype)
-    for start, weighed in zip(range(0, len(units), _BLOCK), _weighed(started), strict=True):
+    units, places = _units(keys, cells)
+    whole = _by_unit(counts, places, len(units))
+    real = _by_unit(np.zeros((len(keys), 0)) if sums is None else sums, places, len(units))
+    fallen = [_Cells.of(places, *one) for one in cells]
+    found, added = np.zeros((whole.shape[1], RESAMPLES)), np.zeros((real.shape[1], RESAMPLES))
+    floats = np.empty((_BLOCK, RESAMPLES), dtype=np.float32)
+    for start, weighed in zip(range(0, len(units), _BLOCK), _weighed(_started(units)), strict=True):
+        some = slice(start, start + _BLOCK)
         np.copyto(floats[: len(weighed)], weighed)
-        found += sums[start : start + _BLOCK].T @ floats[: len(weighed)]
-    return np.rint(found).astype(np.int64) if exact else found
+        found += whole[some].T @ floats[: len(weighed)]
+        if real.shape[1]:
+            added += real[some].T @ weighed.astype(np.float64)
+        for one in fallen:
+            one.add(start, floats[: len(weighed)])
+    return Totals(np.rint(found).astype(np.int64), added)
 
 
-def _by_unit(keys: Array, amounts: Array) -> tuple[Array, Array]:
-    """Each unit once with the sum of its rows: rows that go together are weighed once."""
-    units, first, place = np.unique(keys, return_index=True, return_inverse=True)
-    if len(units) == len(keys):
-        return units, amounts[first]
-    order = np.argsort(place, kind="stable")
-    starts = np.searchsorted(place[order], np.arange(len(units)))
+def _units(keys: Array, cells: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Each unit once, and the place of every row's unit among them."""
+    units, places = np.unique(keys, return_inverse=True)
+    if cells and len(units) == len(keys):
+        # They may come in any order: in that of their cells, few cells at once are added to.
+        order = np.argsort(cells[0][0], kind="stable")
+        units, places = keys[order], np.empty_like(places)
+        places[order] = np.arange(len(keys))
+    return units, places
+
+
+def _by_unit(amounts: Array, places: Array, units: int) -> Array:
+    """(units, C) the sum of each unit's rows: rows that go together are weighed once."""
+    order = np.argsort(places, kind="stable")
+    if units == len(places):
+        return amounts[order]
+    starts = np.searchsorted(places[order], np.arange(units))
     summed: Array = np.add.reduceat(amounts[order], starts, axis=0)
-    return units, summed
+    return summed
+
+
+@dataclass
+class _Cells:
+    """Rows of units that fall into cells: pairs of unit and cell in the units' order, each once with how many rows it has."""
+
+    units: Array
+    cells: Array
+    rows: Array
+    found: Array
+
+    @classmethod
+    def of(cls, places: Array, cells: Array, found: Array) -> _Cells:
+        pairs, rows = np.unique(places * len(found) + cells, return_counts=True)
+        return cls(pairs // len(found), pairs % len(found), rows.astype(np.float32), found)
+
+    def add(self, start: int, weighed: Array) -> None:
+        """Add what the units from ``start`` on weigh, (n, 1000), to the cells into which they fall."""
+        first, last = np.searchsorted(self.units, (start, start + len(weighed)))
+        for begin in range(first, last, _PAIRS):
+            some = slice(begin, min(begin + _PAIRS, last))
+            order = np.argsort(self.cells[some], kind="stable")
+            cells, rows = self.cells[some][order], self.rows[some][order]
+            taken = weighed[self.units[some][order] - start]
+            if (rows != 1).any():
+                taken *= rows[:, None]
+            starts = np.flatnonzero(np.diff(cells, prepend=-1))
+            self.found[cells[starts]] += np.add.reduceat(taken, starts, axis=0)

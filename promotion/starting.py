@@ -78,7 +78,8 @@ evaluations:
     dataset: {{path: data/holdout.csv, sha256: …}}
 ```
 
-For classes told from a table there is an evaluator at hand (CSV or Parquet, MLflow's pyfunc; no code of yours):
+For classes told from a table there is an evaluator at hand (CSV or Parquet, MLflow's pyfunc; no code of yours). For numbers,
+`builtin: tabular-regression` wants `target`, the column with the true number, in place of `label`, `positive` and `output`:
 
 ```yaml
   customers:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promotion import replicates
+from promotion import packing, replicates
 from promotion.errors import Exit, PromotionError, UsageError
 from promotion.evidence import MAX_BYTES, Evidence, EvidenceError, read
 from promotion.registry.artifacts import digest_folder
@@ -111,7 +111,7 @@ def _resamples(evidence: Evidence, state: State, target: Path) -> Iterator[Check
     beside = target.with_name(f"{evidence.beside}.replicates")
     if data is None and target.is_file() and beside.is_file():
         with beside.open("rb") as file:
-            data = file.read(replicates.MAX_BYTES + 1)
+            data = file.read(packing.MAX_BYTES + 1)
     if data is None:
         yield Check("resamples", Status.ERRORED, f"{evidence.beside[:12]}.replicates is in neither the journal nor beside it")
     elif hashlib.sha256(data).hexdigest() != evidence.beside:
@@ -119,10 +119,10 @@ def _resamples(evidence: Evidence, state: State, target: Path) -> Iterator[Check
     else:
         try:
             replicates.read(data, evidence.counts)
-        except replicates.ReplicatesError as error:
+        except packing.ReplicatesError as error:
             yield Check("resamples", Status.FAILED, error.message)
         else:
-            yield Check("resamples", Status.PASSED, f"sha256:{evidence.beside}, {replicates.RESAMPLES} of them, around the counts")
+            yield Check("resamples", Status.PASSED, f"sha256:{evidence.beside}, {packing.RESAMPLES} of them, around the counts")
 
 
 def _subject(evidence: Evidence, artifact: Path | None) -> Check:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from promotion.answers import Array, Asked, labels_of, text_of, told
+from promotion.answers import Array, Asked, labels_of, numbers, text_of, told
 
 BLOCK = 8192
 """Rows that a model is asked at once: its memory is not to grow with the dataset."""
@@ -33,7 +33,7 @@ _KINDS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Rows:
-    """A dataset: the ``table`` without the label, the ``truth`` as it stands there, a number for each row's group (None: no groups).
+    """A dataset: the ``table`` without its truth, the ``truth`` as it stands there, a number for each row's group (None: no groups).
 
     ``group`` is the name of their column, which a model takes only if its signature names it.
     """
@@ -46,7 +46,7 @@ class Rows:
 
 def classification(model: Path, dataset: Path, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Blocks of ``promotion/outcomes/v1``: settings as ``policies/evaluations.yaml`` has them for ``tabular-classification``."""
-    rows = _rows(dataset, settings)
+    rows = _rows(dataset, settings["label"], settings.get("group"), text=True)
     truth = text_of(rows.truth)
     labels = labels_of(truth, settings)
     places = pd.Index(labels).get_indexer(pd.Index(truth))
@@ -67,13 +67,40 @@ def classification(model: Path, dataset: Path, settings: Mapping[str, Any]) -> I
         }
 
 
-def _rows(dataset: Path, settings: Mapping[str, Any]) -> Rows:
-    """Read the file; raises ValueError for a column that it lacks, a row without label or group, and for no rows."""
-    label, group = settings["label"], settings.get("group")
+def regression(model: Path, dataset: Path, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Blocks of ``promotion/regression-outcomes/v1``: settings as ``policies/evaluations.yaml`` has them for ``tabular-regression``."""
+    rows = _rows(dataset, settings["target"], settings.get("group"), text=False)
+    truth = _true_numbers(rows.truth)
+    # Near the mean is enough, and its first digits are the same whichever library added the numbers up.
+    origin = float(f"{truth.mean():.3g}")
+    for some, said, seconds in _answers(model, rows):
+        yield {
+            "schema": "promotion/regression-outcomes/v1",
+            "seconds": seconds,
+            "index": np.arange(some.start, some.stop),
+            **({} if rows.groups is None else {"group": rows.groups[some]}),
+            "origin": origin,
+            "truth": truth[some],
+            "parts": {"model": {"predicted": numbers(said, some.stop - some.start, settings["output"], some.start)}},
+        }
+
+
+def _true_numbers(column: pd.Series[Any]) -> Array:
+    if column.dtype.kind not in "iuf":
+        raise ValueError(f"column {column.name!r} of the dataset holds {column.dtype}, where numbers are wanted")
+    found: Array = column.to_numpy(dtype=np.float64)
+    if not np.isfinite(found).all():
+        raise ValueError(f"row {int(np.argmin(np.isfinite(found)))} of the dataset has no finite {column.name!r}")
+    return found
+
+
+def _rows(dataset: Path, truth: str, group: str | None, *, text: bool) -> Rows:
+    """Read the file; raises ValueError for a column that it lacks, a row without truth or group, and for no rows."""
+    asked = [name for name in (truth, group) if name is not None]
     # As text where they stand as text: "01" is not 1, and a group's name must not depend on how numbers are printed.
-    named = {name: "str" for name in (label, group) if name is not None}
+    named = {name: "str" for name in asked if text or name == group}
     table = pd.read_parquet(dataset) if dataset.suffix == ".parquet" else pd.read_csv(dataset, dtype=named, low_memory=False)
-    for name in named:
+    for name in asked:
         if name not in table.columns:
             raise ValueError(f"the dataset has no column {name!r}; it has {', '.join(map(str, table.columns[:20]))}")
         if table[name].isna().any():
@@ -81,7 +108,7 @@ def _rows(dataset: Path, settings: Mapping[str, Any]) -> Rows:
     if not len(table):
         raise ValueError("the dataset has no rows")
     groups = None if group is None else _numbers(table[group])
-    return Rows(table.drop(columns=[label]), table[label], groups, group)
+    return Rows(table.drop(columns=[truth]), table[truth], groups, group)
 
 
 def _numbers(groups: pd.Series[Any]) -> Array:
@@ -115,7 +142,7 @@ def _inputs(rows: Rows, signature: Any) -> pd.DataFrame | Array:  # noqa: ANN401
         return table.to_numpy(dtype=schema.inputs[0].type) if schema is not None and schema.is_tensor_spec() else table
     names = [one.name for one in schema.inputs]
     if rows.truth.name in names:
-        raise ValueError(f"the model takes the label {rows.truth.name!r} as an input: it would be told the truth")
+        raise ValueError(f"the model takes {rows.truth.name!r} as an input: it would be told the truth")
     lacking = [one.name for one in schema.inputs if one.name not in table.columns and getattr(one, "required", True)]
     if lacking:
         raise ValueError(f"the dataset lacks columns that the model takes: {', '.join(lacking[:20])}")

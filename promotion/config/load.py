@@ -78,10 +78,10 @@ def _check_figures(found: ruling.Read) -> None:
     for document, metric, patterns, named in found.figures:
         asked = [one for one in found.policies.evaluations if (one.name == named if named else _meet(one.models, patterns))]
         known = [one for one in asked if one.builtin is not None]
-        if not asked or len(known) < len(asked) or any(gives(one.settings, metric.text) for one in known):
+        if not asked or len(known) < len(asked) or any(gives(one.builtin or "", one.settings, metric.text) for one in known):
             continue
         message = f"{known[0].name!r} cannot give {metric.text!r}: {_told(known[0])}"
-        listed = [name for name in figures(known[0].settings) if "*" not in name]
+        listed = [name for name in figures(known[0].builtin or "", known[0].settings) if "*" not in name]
         document.report(metric, message, "unknown-figure", nearest(metric.text, listed))
 
 

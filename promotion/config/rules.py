@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from promotion.builtin import ENTRY_POINTS
 from promotion.config import exceptions, yamlsource
 from promotion.config.document import Document, Items, Scalar, Source, Table, described
-from promotion.config.schema import ClassificationEntry, EvaluationEntry, EvaluationsFile, PolicyFile, RuleEntry
+from promotion.config.schema import AnyEvaluation, EvaluationEntry, EvaluationsFile, PolicyFile, RuleEntry
 from promotion.config.wording import nearest, report_odd, validated
 from promotion.gates import BUILT_IN, GATES
 from promotion.policies import Dataset, Evaluation, Policies, Rule
@@ -163,7 +163,7 @@ def _evaluations(document: Document, root: Table, found: Read) -> list[Evaluatio
     return evaluations
 
 
-def _evaluation(document: Document, name: Scalar, entry: EvaluationEntry | ClassificationEntry) -> Evaluation:
+def _evaluation(document: Document, name: Scalar, entry: AnyEvaluation) -> Evaluation:
     if isinstance(entry, EvaluationEntry):
         builtin, evaluator, sources, settings = None, entry.evaluator, entry.sources, entry.settings
     else:

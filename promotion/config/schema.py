@@ -5,12 +5,13 @@ What no schema can say (names that other files declare, lines that stand too clo
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.fields import FieldInfo
 
-from promotion.builtin import CLASSIFICATION, LABELS, PROBABILITY
+from promotion.builtin import CLASSIFICATION, ENTRY_POINTS, LABELS, PROBABILITY, REGRESSION, VALUE
 from promotion.config.values import (
     NEWEST,
     Alias,
@@ -113,6 +114,9 @@ class TableEntry(DatasetEntry):
     path: TablePath
 
 
+Builtin = Literal["tabular-classification", "tabular-regression"]
+
+
 class ClassificationEntry(_Strict):
     """Models that tell classes, measured by ``promotion`` itself: no code of yours. Every other column is an input.
 
@@ -121,7 +125,7 @@ class ClassificationEntry(_Strict):
     """
 
     models: Patterns
-    builtin: Literal["tabular-classification"]
+    builtin: Annotated[Builtin, Field(json_schema_extra={"const": CLASSIFICATION})]
     dataset: TableEntry
     label: Annotated[Column, Field(description="The column that holds the truth.")]
     positive: Annotated[Label, Field(description="The label that f1, precision, recall and the areas under curves are about.")]
@@ -142,7 +146,26 @@ class ClassificationEntry(_Strict):
         return self
 
 
-KINDS = {None: "(own)", CLASSIFICATION: "(classification)"}
+class RegressionEntry(_Strict):
+    """Models that tell a number, measured by ``promotion`` itself: no code of yours. Every other column is an input."""
+
+    models: Patterns
+    builtin: Annotated[Builtin, Field(json_schema_extra={"const": REGRESSION})]
+    dataset: TableEntry
+    target: Annotated[Column, Field(description="The column that holds the true number.")]
+    output: Annotated[Column, Field(description="value: what the model answers; or a column of its answer.")] = VALUE
+    group: Annotated[Column | None, Field(description="Rows with the same value go together when resampled; no input.")] = None
+    timeout: Timeout = 600.0
+    memory: Memory = 8 * 2**30
+
+    @model_validator(mode="after")
+    def _agrees(self) -> RegressionEntry:
+        if self.group == self.target:
+            raise ValueError("target and group are the same column")
+        return self
+
+
+KINDS = {None: "(own)", CLASSIFICATION: "(classification)", REGRESSION: "(regression)"}
 """What stands in the place of an evaluation's error to say which kind it was read as."""
 
 
@@ -152,12 +175,16 @@ def _kind(entry: object) -> str:
         named = getattr(entry, "builtin", None)
     else:
         named = entry.get("builtin") if isinstance(entry, dict) else None
-        named = CLASSIFICATION if isinstance(entry, dict) and "builtin" in entry and named not in KINDS else named
+        if isinstance(entry, dict) and "builtin" in entry and named not in ENTRY_POINTS:
+            named = next(iter(get_close_matches(str(named), ENTRY_POINTS, n=1)), CLASSIFICATION)
     return KINDS[named]
 
 
-AnyEvaluation = Annotated[
-    Annotated[EvaluationEntry, Tag(KINDS[None])] | Annotated[ClassificationEntry, Tag(KINDS[CLASSIFICATION])],
+AnyEvaluation = EvaluationEntry | ClassificationEntry | RegressionEntry
+_Evaluation = Annotated[
+    Annotated[EvaluationEntry, Tag(KINDS[None])]
+    | Annotated[ClassificationEntry, Tag(KINDS[CLASSIFICATION])]
+    | Annotated[RegressionEntry, Tag(KINDS[REGRESSION])],
     Discriminator(_kind),
 ]
 
@@ -166,7 +193,7 @@ class EvaluationsFile(_Strict):
     """policies/evaluations.yaml: what measures which models, on which rows."""
 
     version: Literal[1]
-    evaluations: dict[Annotated[str, Field(min_length=1)], AnyEvaluation]
+    evaluations: dict[Annotated[str, Field(min_length=1)], _Evaluation]
 
 
 class WaiverEntry(_Strict):

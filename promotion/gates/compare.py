@@ -3,8 +3,9 @@
 Both were measured on the same rows and in the same 1,000 resamples, so the interval is that of the paired difference. With
 ``require: non_inferior`` the version passes when the whole interval lies above −margin, fails when all of it lies below, and is
 INCONCLUSIVE where it lies across: more rows tell. With ``require: superior`` it must lie above +margin. ``metric`` may be a pattern
-with ``*``, such as ``class.*.recall``: then each must hold, those with fewer rows than ``min_support`` left out. A figure of which
-less is better (``false_alarm_rate``) is turned around by ``better: lower``.
+with ``*``, such as ``class.*.recall``: then each must hold, those with fewer rows than ``min_support`` left out. Of ``mae``, ``rmse``,
+``log_loss``, ``brier`` and ``false_alarm_rate`` less is better, of the other figures of a model more; of a mean that an evaluator sums
+up by itself the rule must say (``better: higher`` or ``lower``).
 
 ``against`` is an environment (production by default); ``baseline`` instead is a pattern that matches one other model that is
 applied, such as ``xgboost-baseline-*``. What a first promotion means, when nothing is there yet, the policy must say: ``first: pass``
@@ -33,6 +34,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from promotion.counting import LESS_IS_BETTER, MORE_IS_BETTER
 from promotion.gates import interface, measured
 from promotion.gates.interface import Facts, Measured, Reference, Ruling, Unknown
 from promotion.intervals import LARGEST_CONFIDENCE, Estimate, difference
@@ -48,7 +50,7 @@ class Parameters(interface.Parameters):
     against: str = Field(default="production", min_length=1)
     baseline: str | None = Field(default=None, min_length=1)
     confidence: Annotated[float, Field(ge=0.5, le=LARGEST_CONFIDENCE)] = 0.95
-    better: Literal["higher", "lower"] = "higher"
+    better: Literal["higher", "lower"] | None = None
     evaluation: str | None = None
     min_support: Annotated[int, Field(ge=1)] | None = None
     first: Literal["pass", "fail"] | None = None
@@ -59,6 +61,25 @@ class Parameters(interface.Parameters):
             msg = "give against (with first) or baseline: a version is compared with one of them"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        known = _known_side(self.metric)
+        if self.metric.rpartition(".")[2] == "bias":
+            msg = "of bias neither more nor less is better: bound it by min and max"
+            raise ValueError(msg)
+        if known is not None and self.better not in {None, known}:
+            msg = f"of {self.metric} {'less' if known == 'lower' else 'more'} is better: leave better out"
+            raise ValueError(msg)
+        if known is None and self.better is None:
+            msg = f"say whether more of {self.metric} is better, or less: better: higher, or better: lower"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def lower(self) -> bool:
+        """Whether less is better."""
+        return (self.better or _known_side(self.metric)) == "lower"
 
     @property
     def reference(self) -> str:
@@ -72,9 +93,15 @@ class Parameters(interface.Parameters):
         """What is asked of one figure, in words."""
         words = "not below" if self.require == "non_inferior" else "above"
         sign = "−" if self.require == "non_inferior" else "+"
-        if self.better == "lower":
+        if self.lower:
             words, sign = {"not below": "not above", "above": "below"}[words], {"−": "+", "+": "−"}[sign]
         return f"{metric} {words} that of {self.reference} {sign} {self.margin:g} at {self.confidence:.0%}"
+
+
+def _known_side(metric: str) -> Literal["higher", "lower"] | None:
+    """Which side of a figure is the better one, as far as its name tells."""
+    figure = metric.rpartition(".")[2].lstrip("*")
+    return "lower" if figure in LESS_IS_BETTER else "higher" if figure in MORE_IS_BETTER else None
 
 
 class Compare:
@@ -135,7 +162,7 @@ def _ruling(rule: Parameters, name: str, expected: str, points: str, apart: Esti
     if interval is None:
         return measured.without_interval(apart, f"the difference of {name}", expected)
     got = f"{points}: difference {measured.shown(apart.point, interval, rule.confidence)}"
-    low, high = (interval.low, interval.high) if rule.better == "higher" else (-interval.high, -interval.low)
+    low, high = (interval.low, interval.high) if not rule.lower else (-interval.high, -interval.low)
     limit = -rule.margin if rule.require == "non_inferior" else rule.margin
     if low > limit:
         return Ruling(Status.PASSED, expected, got)

@@ -10,7 +10,7 @@ from promotion.gates.interface import Facts, Measured, Reference, Ruling, Unknow
 from promotion.intervals import LEAST_UNITS, Estimate, Interval
 from promotion.verdicts import Status
 
-NO_INTERVAL = "an evaluator that yields outcomes row by row gives intervals; areas under curves, times and differences of rows have none"
+NO_INTERVAL = "an evaluator that yields outcomes row by row gives intervals; times, sizes and ages have none"
 
 
 def evidence(named: str | None, known: Mapping[str, Measured | Unknown]) -> Measured | Unknown:

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from promotion.classification.counts import Counts
 from promotion.status import State
 from promotion.verdicts import SOON
 
@@ -193,7 +194,8 @@ def _verdict(verdict: RecordedVerdict) -> dict[str, Any]:
 
 
 def _evidence(evidence: Evidence, intervals: Mapping[str, Interval]) -> dict[str, Any]:
-    parts = {name: {"labels": list(one.labels), "confusion": one.confusion} for name, one in evidence.counts.parts.items()}
+    told = evidence.counts.parts if isinstance(evidence.counts, Counts) else {}
+    parts = {name: {"labels": list(one.labels), "confusion": one.confusion} for name, one in told.items()}
     return {
         "evaluation": evidence.evaluation,
         "artifact": evidence.artifact,

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotion.figures import BINS, CountsError, document, figures, merge, parse
+from promotion.classification.counts import BINS
+from promotion.counting import CountsError
+from promotion.figures import document, figures, merge, parse
 
 LABELS = ("attack", "benign", "odd")
 GOOD: dict[str, Any] = {

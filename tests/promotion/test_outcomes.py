@@ -6,15 +6,22 @@ import itertools
 import json
 import math
 import zlib
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import metrics
 
-from promotion.figures import BINS, CountsError, derived, document, figures
-from promotion.outcomes import fold
-from promotion.replicates import ReplicatesError, paired, read
+from promotion import outcomes, packing
+from promotion.classification.counts import BINS
+from promotion.classification.outcomes import fold
+from promotion.counting import CountsError
+from promotion.figures import derived, document, figures
+from promotion.packing import ReplicatesError
+from promotion.replicates import paired, read
 from promotion.resampling import RESAMPLES, totals, weights
 
 ROWS = 600
@@ -116,13 +123,59 @@ def test_a_resampled_figure_is_the_figure_of_the_resampled_counts():
     again = read(made.to_bytes(), counts)
     for name, point in derived(counts).items():
         values = again.figure(name, counts)
-        if name.partition(".")[2] in {"roc_auc", "pr_auc"} or name.endswith((".support", "_auc")) or name in {"rows", "seconds_per_row"}:
+        if name.endswith(".support") or name in {"rows", "seconds_per_row"}:
             assert values is None
             continue
         assert values is not None
         assert values.shape == (RESAMPLES,)
         # A resample in which everybody weighs one would be the point itself; their mean is near it.
         assert abs(np.nanmean(values) - point) < 6 * np.nanstd(values) / math.sqrt(RESAMPLES) + 0.01, name
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_resampled_areas_are_scikit_learns_of_the_resampled_rows(grouped):
+    random = np.random.default_rng(5)
+    given = block(grouped=grouped)
+    score = np.clip(0.35 * given["truth"] + random.normal(0.4, 0.2, ROWS), 0, 1)
+    given["parts"]["model"]["score"] = score
+    counts, made = fold([block(slice(0, 0), grouped=grouped), given])
+    binned = np.minimum((score * BINS).astype(int), BINS - 1)
+    drawn = weights(given["group" if grouped else "index"])
+    roc, curve = (made.figure(name, counts) for name in ("roc_auc", "pr_auc"))
+    assert roc is not None
+    assert curve is not None
+    for resample in (0, 1, 500, 999):
+        weight = drawn[:, resample]
+        assert roc[resample] == pytest.approx(metrics.roc_auc_score(given["truth"], binned, sample_weight=weight), abs=1e-9)
+        assert curve[resample] == pytest.approx(metrics.average_precision_score(given["truth"], binned, sample_weight=weight), abs=1e-9)
+    again = read(made.to_bytes(), counts).figure("roc_auc", counts)
+    assert again is not None
+    assert np.array_equal(again, roc)
+    assert made.units("roc_auc") < made.units("accuracy"), "positive rows are the fewer, and bound what is known"
+
+
+def test_an_area_without_rows_of_both_kinds_has_no_value():
+    truth = np.zeros(ROWS, dtype=int)
+    truth[:2] = 1
+    counts, made = fold([block(truth=truth)])
+    values = read(made.to_bytes(), counts).figure("roc_auc", counts)
+    assert values is not None
+    lost = np.isnan(values)
+    assert (lost == (made.truth[1] == 0)).all()
+    assert 0 < lost.sum() < RESAMPLES / 2
+
+
+def test_a_file_that_is_older_than_areas_is_read_without_them():
+    counts, made = fold([block()])
+    older = replace(made, areas={})
+    header, body = packing.unpack(older.to_bytes())
+    del header["areas"]
+    found = read(zlib.compress(json.dumps(header).encode() + b"\n" + body), counts)
+    assert found.figure("roc_auc", counts) is None
+    f1, known = found.figure("f1", counts), made.figure("f1", counts)
+    assert f1 is not None
+    assert known is not None
+    assert np.array_equal(f1, known)
 
 
 def test_ablation_is_the_model_less_its_best_part():
@@ -146,7 +199,7 @@ def test_how_many_units_there_are_shows_in_the_resamples():
 
 def test_totals_of_many_rows_in_one_unit_are_exact():
     found = totals(np.zeros(65_536, dtype=np.int64), np.ones((65_536, 1), dtype=np.float32))
-    assert (found[0] == 65_536 * weights(np.array([0]))[0].astype(np.int64)).all()
+    assert (found.counts[0] == 65_536 * weights(np.array([0]))[0].astype(np.int64)).all()
 
 
 BAD = [
@@ -183,7 +236,7 @@ def test_blocks_must_be_of_one_model():
     with pytest.raises(CountsError, match=r"block 1 .*others than in the blocks before"):
         fold([block(slice(0, 10)), without])
     with pytest.raises(CountsError, match="no rows at all"):
-        fold([])
+        outcomes.fold([])
 
 
 def test_scores_fall_into_equal_bins():
@@ -220,6 +273,10 @@ BROKEN = [
     (lambda h, b: h.update(labels=["attack", "benign"]), "other labels"),
     (lambda h, b: h.update(classes=["Bot"]), "other labels"),
     (lambda h, b: h.update(parts=["model"]), "other parts"),
+    (lambda h, b: h.update(areas=["model"]), "areas of other parts"),
+    (lambda h, b: b.__setitem__(slice(-8 * RESAMPLES, None), bytes(8 * RESAMPLES)), "trees: pr_auc does not lie around its counts"),
+    (lambda h, b: b.__setitem__(slice(-RESAMPLES, None), b"\x40" * RESAMPLES), "does not lie between 0 and 1"),
+    (lambda h, b: b.__setitem__(slice(-8 * RESAMPLES, None), b"\xff" * 8 * RESAMPLES), "is there without rows, or not with them"),
     (lambda h, b: b.pop(), "bytes of columns"),
     (lambda h, b: b.extend(bytes(8)), "bytes of columns"),
     (lambda h, b: _set(b, 1, 0), "hits exceed the rows"),
@@ -239,11 +296,17 @@ def test_a_file_that_does_not_fit_is_refused(edit, words):
     assert any(one in caught.value.message for one in words.split("|")), caught.value.message
 
 
+@cache
+def folded():
+    counts, made = fold([block()])
+    return counts, made.to_bytes()
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_no_bytes_make_reading_fail_in_another_way(data):
-    counts, made = fold([block()])
-    good = bytearray(made.to_bytes())
+    counts, data_of_it = folded()
+    good = bytearray(data_of_it)
     place = data.draw(st.integers(0, len(good) - 1))
     good[place] ^= data.draw(st.integers(1, 255))
     try:

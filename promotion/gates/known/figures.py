@@ -113,7 +113,7 @@ def _unclear(rule: bound.Parameters, given: Callable[..., Facts], within: float)
 
 def known_compare(rule: compare.Parameters, facts: Facts) -> Known:
     """A candidate at the margin, beyond it, unclear, and nothing to compare with."""
-    name, evaluation, up = named(rule.metric), rule.evaluation or "rows", 1.0 if rule.better == "higher" else -1.0
+    name, evaluation, up = named(rule.metric), rule.evaluation or "rows", -1.0 if rule.lower else 1.0
     many = rule.min_support or 1000
 
     def given(ahead: float, half: float = 0.0, **changed: Any) -> Facts:  # noqa: ANN401 - members of Facts

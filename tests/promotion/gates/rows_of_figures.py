@@ -136,8 +136,12 @@ NOT_WORSE = {"metric": "f1", "margin": 0.01}
 
 def against(ahead: float, half: float = 0.0, units: float = 4000, **given: Any) -> Facts:
     """A version that is ahead of what is in production by this much, give or take ``half``."""
-    reference = Reference(NAME, 3, OTHER, {"flows": spread(f1=0.9)})
-    values = {"evidence": {"flows": spread(f1=0.9 + ahead, half=half, units=units)}, "references": {"production": reference}}
+    ours = 0.9 + ahead
+    reference = Reference(NAME, 3, OTHER, {"flows": spread(f1=0.9, rmse=0.9, drift=0.9)})
+    values = {
+        "evidence": {"flows": spread(half=half, units=units, f1=ours, rmse=ours, drift=ours)},
+        "references": {"production": reference},
+    }
     return facts(**{**values, **given})
 
 
@@ -156,8 +160,11 @@ COMPARE: Rows = [
     ({**NOT_WORSE, "require": "superior"}, against(0, artifact=Artifact(OTHER, ())), FAILED, "difference 0"),
     ({**NOT_WORSE, "require": "superior"}, against(0.02, 0.005), PASSED, "difference 0.02"),
     ({**NOT_WORSE, "require": "superior"}, against(0.012, 0.005), INCONCLUSIVE, "0.007"),
-    ({**NOT_WORSE, "better": "lower"}, against(0.03, 0.005), FAILED, "difference 0.03"),
-    ({**NOT_WORSE, "better": "lower"}, against(-0.03, 0.005), PASSED, "difference -0.03"),
+    ({**NOT_WORSE, "metric": "rmse"}, against(0.03, 0.005), FAILED, "difference 0.03"),
+    ({**NOT_WORSE, "metric": "rmse"}, against(-0.03, 0.005), PASSED, "difference -0.03"),
+    ({**NOT_WORSE, "metric": "rmse", "better": "lower"}, against(-0.03, 0.005), PASSED, "difference -0.03"),
+    ({**NOT_WORSE, "metric": "drift", "better": "lower"}, against(0.03, 0.005), FAILED, "difference 0.03"),
+    ({**NOT_WORSE, "metric": "drift", "better": "higher"}, against(0.03, 0.005), PASSED, "difference 0.03"),
     (NOT_WORSE, against(0.01, references={"production": None}), ERRORED, "nothing is applied in 'production'"),
     ({**NOT_WORSE, "first": "pass"}, against(0.01, references={"production": None}), PASSED, "first: pass"),
     ({**NOT_WORSE, "first": "fail"}, against(0.01, references={"production": None}), FAILED, "first: fail"),
@@ -167,8 +174,8 @@ COMPARE: Rows = [
     (NOT_WORSE, against(0.01, evidence={"flows": measured(f1=0.95)}), ERRORED, "no interval"),
     (NOT_WORSE, against(0.01, evidence={"flows": spread(f1=0.95, rows="others")}), ERRORED, "not measured on the same rows"),
     (NOT_WORSE, against(0.01, evidence={}), ERRORED, "no evaluation"),
-    ({**NOT_WORSE, "metric": "f2"}, against(0.01), ERRORED, "f2"),
-    ({**NOT_WORSE, "metric": "*"}, against(0.01), PASSED, "f1"),
+    ({**NOT_WORSE, "metric": "macro_f1"}, against(0.01), ERRORED, "macro_f1"),
+    ({**NOT_WORSE, "metric": "*f1"}, against(0.01), PASSED, "f1"),
     (
         {**NOT_WORSE, "baseline": "xgboost-*"},
         against(0, references={"xgboost-*": Reference("xgboost-x", 1, OTHER, {})}),

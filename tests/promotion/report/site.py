@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from promotion.changes import ChangeKind, Shown
+from promotion.classification.counts import Counts
 from promotion.domain import AppliedBinding, Bound, Declared, ObservedModel, ObservedVersion, Place, VersionIdentity
 from promotion.drift import Drift, DriftKind
 from promotion.evidence import Evaluator, Evidence
-from promotion.figures import Counts
 from promotion.intervals import Interval
 from promotion.journal import Entry, EntryKind, Hold, Recorded, RecordedChange, RecordedVerdict, Refusal
 from promotion.report.document import Seen

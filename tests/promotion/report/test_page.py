@@ -12,14 +12,14 @@ from urllib.parse import quote
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 
-from promotion.figures import Counts
+from promotion.figures import parse
 from promotion.report.document import attention, document
 from promotion.report.page import page as html
 from promotion.report.page import write
 from tests.acceptance.screenshots import SHOTS, shoot
 from tests.acceptance.stage import PROJECT
 from tests.acceptance.story import MODEL as MODEL_OF_THE_STORY
-from tests.promotion.report.site import evidence, seen
+from tests.promotion.report.site import counts, evidence, seen
 
 NAMES = ["churn-eu", "fraud-cards", "moe-flows", "price-forecast"]
 MODEL = "#/model/moe-flows"
@@ -131,7 +131,7 @@ def test_figures_bear_their_intervals_within_what_a_share_can_be(opened):
 
 def test_a_composite_model_shows_the_matrix_of_each_part_as_it_was_counted(opened):
     page = opened(seen(NAMES), MODEL)
-    for name, one in evidence("moe-flows", 5).counts.parts.items():
+    for name, one in counts(5).parts.items():
         label = ("The whole model" if name == "model" else f"Part: {name}") + ", confusion matrix"
         shown = cells(page, label)
         assert shown[0][1:] == list(one.labels)
@@ -229,7 +229,7 @@ def test_the_confusion_matrix_of_every_measured_version_can_be_chosen(opened):
     label = "The whole model, confusion matrix"
     newest = cells(page, label)
     page.get_by_label("of", exact=True).select_option("version 2, held-out")
-    second = evidence("moe-flows", 2).counts.parts["model"].confusion
+    second = counts(2).parts["model"].confusion
     assert newest != (shown := cells(page, label))
     assert [[int(cell.replace(",", "")) for cell in row[1:]] for row in shown[1:]] == second
 
@@ -278,7 +278,7 @@ def test_hostile_names_in_evidence_are_shown_and_do_nothing(opened):
     matrix = [[row * size + column for column in range(size)] for row in range(size)]
     part = {"labels": labels, "confusion": matrix}
     total = sum(map(sum, matrix))
-    counts = Counts.model_validate(
+    counts = parse(
         {
             "schema": "promotion/counts/v1",
             "rows": total,

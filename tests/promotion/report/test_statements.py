@@ -66,7 +66,9 @@ def test_figures_have_the_intervals_that_gates_see(kept):
     assert expected is not None
     assert found.intervals[GOOD.digest]["f1"] == expected
     assert expected.low < GOOD.figures["f1"] < expected.high
-    assert "roc_auc" not in found.intervals[GOOD.digest], "resamples do not give areas under curves"
+    area = found.intervals[GOOD.digest]["roc_auc"]
+    assert area.low < GOOD.figures["roc_auc"] < area.high <= 1
+    assert "seconds_per_row" not in found.intervals[GOOD.digest], "times have none"
 
 
 def test_an_edited_statement_is_told(kept):

@@ -54,6 +54,14 @@ def booster(*, labels: int = 2, seed: int = 1, rounds: int = 8) -> Any:
     return classifier(labels=labels, seed=seed, rounds=rounds).get_booster()
 
 
+def regressor(*, seed: int = 1, rounds: int = 30) -> Any:
+    """An ``XGBRegressor`` of ``value``, which answers with numbers."""
+    import xgboost as xgb
+
+    table = rows(seed=seed)
+    return xgb.XGBRegressor(n_estimators=rounds, max_depth=3, n_jobs=1).fit(table[list(COLUMNS)], table["value"])
+
+
 def speechless(model: Any) -> Any:
     """The same booster with leaves that add up to infinity less infinity."""
     import xgboost as xgb

@@ -108,7 +108,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("chances-of-three", {"output": "probability"}, "3 columns, where the dataset has 2 labels"),
     ("chances", {"output": "score"}, "the model's answer has no column 'score'"),
     ("chances", {"output": "probability", "label": "left"}, "the dataset has no column 'left'; it has age, visits"),
-    ("chances", {"output": "probability", "label": "age"}, "takes the label 'age' as an input|too many for classes"),
+    ("chances", {"output": "probability", "label": "age"}, "takes 'age' as an input|too many for classes"),
     ("chances", {"output": "probability", "group": "house"}, "the dataset has no column 'house'"),
     ("chances", {"output": "probability", "positive": 7}, "no row of the dataset has the positive label '7'; there are 0, 1"),
     ("chances", {"output": "probability", "labels": [1, 2]}, "the dataset has the label '0', which the policy does not list"),

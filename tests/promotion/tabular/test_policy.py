@@ -101,7 +101,10 @@ def test_a_figure_of_models_that_another_evaluation_measures_is_that_ones() -> N
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("tabular-classification", "tabular-clasification"), "5:14: 'builtin' must be 'tabular-classification', however"),
+        (
+            ("tabular-classification", "tabular-clasification"),
+            "5:14: 'builtin' must be 'tabular-classification' or",
+        ),
         (("    label: churned\n", ""), "3:3: 'label' of 'customers' is missing"),
         (("label: churned", "lable: churned"), "7:5: unknown key 'lable' [did you mean 'label'?]"),
         (("customers.csv", "customers.pkl"), "6:21: 'customers.pkl' must be a table: .csv or .parquet"),
