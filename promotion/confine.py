@@ -126,6 +126,8 @@ def environment(folder: Path, path: Path, mark: str = "", threads: int | None = 
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "OMP_NUM_THREADS": threads_of(threads),
+        # Versions are measured side by side: threads that spin while they wait would take the others' cores.
+        "OMP_WAIT_POLICY": "PASSIVE",
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "DO_NOT_TRACK": "true",
         _MARK: mark,

@@ -198,7 +198,18 @@ def test_a_child_sees_no_credentials(registry, root, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "hunter2")
     assert set(confine.environment(Path("/x"), root)) <= {
-        *("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TZ", "SSL_CERT_FILE", "OMP_NUM_THREADS", "HOME", "TMPDIR", "LANG"),
+        *(
+            "PATH",
+            "LD_LIBRARY_PATH",
+            "CUDA_VISIBLE_DEVICES",
+            "TZ",
+            "SSL_CERT_FILE",
+            "OMP_NUM_THREADS",
+            "OMP_WAIT_POLICY",
+            "HOME",
+            "TMPDIR",
+            "LANG",
+        ),
         *("PYTHONPATH", "PYTHONHASHSEED", "PYTHONUNBUFFERED", "MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "DO_NOT_TRACK", "PROMOTION_CONFINED"),
     }
     assert measured(registry, root, "spies").figures["f1"] == 1

@@ -254,6 +254,14 @@ def test_the_folder_that_fit_left_before_is_not_written_over(train: Train, tmp_p
     assert "epoch" not in done.stderr
 
 
+def test_threads_do_not_spin_while_they_wait(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setenv("OMP_DISPLAY_ENV", "TRUE")  # OpenMP tells on stderr what it goes by
+    done = train("fit", "--dataset", "synthetic", "--data", "flows.csv", "--epochs", "0", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
+
+
 def test_an_unknown_dataset_is_answered_with_the_known_ones(train: Train) -> None:
     done = train("fit", "--dataset", "kdd99", "--data", "flows.csv")
     assert done.returncode == 2
