@@ -164,14 +164,18 @@ class Collector:
         version = None if model is None or group[0].after is None else model.versions.get(group[0].after)
         if version is None:
             return []
-        known = self._looks.at(group[0].model, version.version)
+        known = self._looks.at(group[0].model, version)
         for change in group:
             self._run_asked(change, version)
         promotions = filter(self._measurements.measures, group)
-        return [need for change in promotions for need in self._measurements.needs(change, known)]
+        needs = [need for change in promotions for need in self._measurements.needs(change, known)]
+        if not needs:
+            # Nobody will ask for the bytes: removing them takes a disk as long as writing them, and here nobody waits for it.
+            known.drop()
+        return needs
 
     def _facts(self, change: Change, model: ObservedModel | Unknown, version: ObservedVersion | Unknown) -> Facts:
-        known = Look(version, version, version, None) if isinstance(version, Unknown) else self._looks.at(change.model, version.version)
+        known = Look(version, version, version, None) if isinstance(version, Unknown) else self._looks.at(change.model, version)
         run = version if isinstance(version, Unknown) else self._run_asked(change, version)
         evidence = [self._measurements.evidence(change, known, position) for position in range(len(self.policies))] or [{}]
         references = [self._measurements.references(change, position) for position in range(len(self.policies))] or [{}]
@@ -241,7 +245,7 @@ class Collector:
         version = model.versions.get(bound.version) if not isinstance(model, Unknown) else None
         if version is None:
             return Unknown(f"version {bound.version}, which was applied, is not there any more", "bring it back, or waive this rule once")
-        known = self._looks.at(change.model, version.version)
+        known = self._looks.at(change.model, version)
         if version.version != change.after and (change.model, version.version) not in self._awaited:
             known.drop()
         if not isinstance(known.artifact, Unknown) and known.artifact.digest != bound.digest:

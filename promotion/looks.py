@@ -14,6 +14,7 @@ from promotion.attempt import attempt
 from promotion.gates.interface import Format, Signature, Unknown
 
 if TYPE_CHECKING:
+    from promotion.domain import ObservedVersion
     from promotion.registry.interface import Artifact, Registry
 
 
@@ -29,13 +30,13 @@ class Look:
     @property
     def model(self) -> Path | None:
         """Where the bytes lie; None once they were dropped."""
-        return None if self.folder is None else Path(self.folder.name) / "model"
+        return None if self.folder is None else Path(self.folder.name)
 
     def drop(self) -> None:
         """Remove the bytes from the disk; what is known of them stays."""
-        if self.folder is not None:
-            self.folder.cleanup()
-            self.folder = None
+        folder, self.folder = self.folder, None
+        if folder is not None:
+            folder.cleanup()
 
 
 class Looks:
@@ -47,15 +48,15 @@ class Looks:
         self._known: dict[tuple[str, int], Look] = {}
         self._locks: dict[tuple[str, int], Lock] = {}
 
-    def at(self, name: str, version: int) -> Look:
+    def at(self, name: str, version: ObservedVersion) -> Look:
         """Download a version, the first time, and look at its bytes; what cannot be known is Unknown."""
-        place = (name, version)
+        place = (name, version.version)
         with self._locks.setdefault(place, Lock()):
             if place not in self._known:
-                self._report(f"reading {name}/{version}")
+                self._report(f"reading {name}/{version.version}")
                 temporary = tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True)
-                folder = Path(temporary.name) / "model"
-                artifact = attempt(lambda: self._registry.download(name, version, folder))
+                folder = Path(temporary.name)
+                artifact = attempt(lambda: self._registry.download(*place, folder, source=version.identity.source))
                 form = artifact if isinstance(artifact, Unknown) else attempt(lambda: formats.inspect(folder))
                 signature = artifact if isinstance(artifact, Unknown) else attempt(lambda: signatures.read(folder))
                 self._known[place] = Look(artifact, form, signature, temporary)

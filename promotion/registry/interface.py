@@ -95,8 +95,11 @@ class Registry(Protocol):
         """
         ...
 
-    def download(self, name: str, version: int, folder: Path) -> Artifact:
-        """Fetch the version's files into ``folder`` and hash what was written. Raises as ``artifact``."""
+    def download(self, name: str, version: int, folder: Path, *, source: str = "") -> Artifact:
+        """Fetch the version's files into ``folder``, which must be empty or absent, and hash what was written. Raises as ``artifact``.
+
+        ``source``, where it is known from ``observe``, may spare the question where the files lie.
+        """
         ...
 
     def apply(self, operation: Operation) -> None:

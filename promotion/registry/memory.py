@@ -138,8 +138,9 @@ class MemoryRegistry:
         """See ``Registry.artifact``."""
         return collect(self._contents(name, version), where=f"{name}/{version}")
 
-    def download(self, name: str, version: int, folder: Path) -> Artifact:
+    def download(self, name: str, version: int, folder: Path, *, source: str = "") -> Artifact:
         """See ``Registry.download``."""
+        del source
         return collect(self._contents(name, version), where=f"{name}/{version}", into=folder)
 
     def apply(self, operation: Operation) -> None:

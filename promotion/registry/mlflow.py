@@ -99,8 +99,9 @@ class ClientRegistry:
         """See ``Registry.artifact``."""
         return self._collect(name, version, None)
 
-    def download(self, name: str, version: int, folder: Path) -> Artifact:
-        """See ``Registry.download``; the folder must be empty or absent."""
+    def download(self, name: str, version: int, folder: Path, *, source: str = "") -> Artifact:
+        """See ``Registry.download``; MLflow's client is asked where the files lie, for no server need be."""
+        del source
         return self._collect(name, version, folder)
 
     def apply(self, operation: Operation) -> None:

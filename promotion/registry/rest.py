@@ -28,6 +28,7 @@ _MLFLOW = "/api/2.0/mlflow"
 _BAD_REQUEST = 400
 _FORBIDDEN = 403
 _HOPS = 5
+_SERVED = "mlflow-artifacts:"
 _NOTHING = "promotion?asks/../whether-it-may"
 """Neither a stage, nor an alias, nor a key: it has characters that none of them may have."""
 WRITERS = 8
@@ -100,9 +101,9 @@ class RestRegistry:
         """See ``Registry.artifact``."""
         return self._collect(name, version, None)
 
-    def download(self, name: str, version: int, folder: Path) -> Artifact:
-        """See ``Registry.download``; the folder must be empty or absent."""
-        return self._collect(name, version, folder)
+    def download(self, name: str, version: int, folder: Path, *, source: str = "") -> Artifact:
+        """See ``Registry.download``."""
+        return self._collect(name, version, folder, source)
 
     def apply(self, operation: Operation) -> None:
         """See ``Registry.apply``."""
@@ -190,10 +191,11 @@ class RestRegistry:
         msg = f"{self.address} gives the same page again and again"
         raise Unavailable(msg, hint="look into the server's log; its search is at fault")
 
-    def _collect(self, name: str, version: int, folder: Path | None) -> Artifact:
-        location = self._location(name, version)
+    def _collect(self, name: str, version: int, folder: Path | None, source: str = "") -> Artifact:
+        # MLflow stores another location than the source only where that is one of its own schemes that lead on.
+        location = source if source.startswith(_SERVED) else self._location(name, version)
         where = f"{name}/{version} on {self.address}"
-        if location.startswith("mlflow-artifacts:"):
+        if location.startswith(_SERVED):
             root = served_path(location, self._runs.address)
             return collect(served_contents(self._runs, root), where=where, into=folder)
         # A path means the server's disk, not ours; MLflow's client would send our credentials to any http address.

@@ -52,11 +52,11 @@ class Counting(MemoryRegistry):
         self.told: list[str] = []
         self.out_of_reach: set[int] = set()
 
-    def download(self, name, version, folder):
+    def download(self, name, version, folder, *, source=""):
         self.downloads.append((name, version))
         if version in self.out_of_reach:
             raise Unavailable("the store does not answer", hint="try again")
-        return super().download(name, version, folder)
+        return super().download(name, version, folder, source=source)
 
 
 @pytest.fixture(scope="session")

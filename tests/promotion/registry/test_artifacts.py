@@ -180,11 +180,23 @@ def test_a_server_that_lists_escaping_names(faulty, tmp_path, path, is_dir):
         "mlflow-artifacts:/",
     ],
 )
-def test_sources_outside_the_artifact_root(faulty, uri):
+@pytest.mark.parametrize("known", [False, True])
+def test_sources_outside_the_artifact_root(faulty, tmp_path, uri, known):
     store = Store(one_file(), uri=uri)
+    registry = connect(faulty(store), None, {"MLFLOW_TRACKING_TOKEN": "t0ken-t0ken"})
     with pytest.raises(UsageError, match=r"outside|another server"):
-        connect(faulty(store), None, {"MLFLOW_TRACKING_TOKEN": "t0ken-t0ken"}).artifact("m", 1)
+        registry.download("m", 1, tmp_path / "into", source=uri) if known else registry.artifact("m", 1)
     assert not any("mlflow-artifacts" in path for path in store.asked)
+
+
+@pytest.mark.parametrize(
+    ("source", "asks"), [("mlflow-artifacts:/0/model", False), ("", True), ("models:/m-1", True), ("runs:/1/model", True), ("/disk", True)]
+)
+def test_a_source_on_the_server_spares_the_question_where_the_files_lie(faulty, tmp_path, source, asks):
+    store = Store(one_file(), uri="mlflow-artifacts:/0/model")
+    connect(faulty(store), None, {}).download("m", 1, tmp_path / "into", source=source)
+    assert any("get-download-uri" in path for path in store.asked) == asks
+    assert (tmp_path / "into" / "x").read_bytes() == b"x"
 
 
 @pytest.mark.parametrize("host", ["", "//{}"])

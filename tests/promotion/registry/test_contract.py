@@ -210,6 +210,9 @@ def test_the_digest_is_that_of_the_local_folder(backend, name, tmp_path):
     fetched = tmp_path / "fetched"
     assert backend.registry.download(name, 1, fetched) == local
     assert {path.relative_to(fetched).as_posix(): path.read_bytes() for path in fetched.rglob("*") if path.is_file()} == FILES
+    # What is known from observing leads to the same files.
+    source = backend.registry.model(name).versions[1].identity.source
+    assert backend.registry.download(name, 1, tmp_path / "again", source=source) == local
 
 
 def test_a_replaced_file_changes_the_digest(backend, name):
