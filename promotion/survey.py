@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promotion.changes import Plan
+from promotion.cycles import collector_paused
 from promotion.domain import Desired, Observed
 from promotion.errors import JournalError, Unavailable
 from promotion.plan import plan
@@ -72,6 +73,7 @@ class Survey:
         return self.declaration.desired
 
 
+@collector_paused()
 def survey(
     workspace: Workspace, declaration: Declaration, *, base: str | None = None, to_write: bool = False, fetch: bool = True
 ) -> Survey:

@@ -10,6 +10,7 @@ from promotion.config.document import Document, Node, Scalar, Source, Table, des
 from promotion.config.schema import EnvironmentsFile
 from promotion.config.values import parse_use
 from promotion.config.wording import nearest, report_odd, validated
+from promotion.cycles import collector_paused
 from promotion.domain import Declared, Desired, Environment, Limits, Problem
 
 DEFAULT_ENVIRONMENTS = (Environment("staging", "Staging", "staging"), Environment("production", "Production", "production"))
@@ -35,7 +36,7 @@ class Declarations:
 
 def read(sources: Sequence[Source]) -> Declarations:
     """Read all files together; raises nothing, every problem is in the documents."""
-    with yamlsource.collector_paused():
+    with collector_paused():
         return _together([_read(source) for source in sources])
 
 

@@ -8,10 +8,8 @@ arrive, so nothing can overflow the stack. CRLF and a byte order mark at the sta
 from __future__ import annotations
 
 import codecs
-import gc
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 
 import yaml
@@ -46,18 +44,6 @@ def read(source: Source) -> Document:
         except yaml.YAMLError as error:
             _syntax(document, error)
     return document
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Without the cycle collector: reading makes no cycles, and walking the growing tree again and again is a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Stop(Exception):

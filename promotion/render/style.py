@@ -16,4 +16,9 @@ bold, red, green, yellow, dim, alarm = (_paint(code) for code in ("1", "31", "32
 
 def harmless(text: object) -> str:
     """Text that came from a registry or a file: what could move the cursor or reorder the line is shown as its escape."""
-    return "".join(char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in str(text))
+    # Line by line, since nearly every line is printable as a whole.
+    return "\n".join(line if line.isprintable() else _escaped(line) for line in str(text).split("\n"))
+
+
+def _escaped(line: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

@@ -20,6 +20,7 @@ from promotion.journal import Entry, EntryKind, Hold, Recorded, Refusal
 from promotion.render import json, markdown, text
 from promotion.render.document import document
 from promotion.render.problem import render_error, render_problem
+from promotion.render.style import harmless
 from promotion.verdicts import Decision, Judged, Status, Verdict
 
 DIGEST = "9f2c4be1a0d7c35e8f6b1a2d3c4e5f60718293a4b5c6d7e8f9a0b1c2d3e4f506"
@@ -260,3 +261,16 @@ def test_an_error_tells_place_and_what_to_do() -> None:
     error = UsageError("there is no model", hint="register it\nfirst", place=Place("environments.yaml", 3, 1))
     assert click.unstyle(render_error(error)) == "error: environments.yaml:3:1: there is no model\n  hint: register it\n        first"
     assert click.unstyle(render_error(InvalidFiles([PROBLEM]))).endswith("error: 1 problem found; nothing was changed")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("model é 模型\n", "model é 模型\n"),
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+        ("plain\nback\rover\n\ttab", "plain\nback\\rover\n\\ttab"),
+        ("right\u202eleft\u2028line", "right\\u202eleft\\u2028line"),
+    ],
+)
+def test_what_could_move_the_cursor_is_shown_as_its_escape(said, shown):
+    assert harmless(said) == shown
