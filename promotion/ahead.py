@@ -14,7 +14,8 @@ from promotion.confine import ALONE, Share
 
 if TYPE_CHECKING:
     from promotion.abreast import Abreast
-    from promotion.evidence import Evidence, Search
+    from promotion.evidence import Evidence
+    from promotion.kept import Search
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from promotion import evaluate
 from promotion.abreast import Abreast
 from promotion.domain import ModelVersionRef
 from promotion.errors import Unavailable, UsageError
-from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
+from promotion.evidence import Evidence
 from promotion.intervals import Estimate, Interval, difference
+from promotion.kept import EvidenceSource, FolderEvidence, search
 from promotion.replicates import Sampled
 
 if TYPE_CHECKING:

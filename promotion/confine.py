@@ -28,6 +28,8 @@ from pathlib import Path
 
 import promotion
 
+HASH_SEED = 0
+"""Of Python's hashes in the child: sets come in the same order each time."""
 _POLL = 0.05
 _TAIL = 16 << 10
 _MOST_PROCESSES = 512
@@ -123,7 +125,7 @@ def environment(folder: Path, path: Path, mark: str = "", threads: int | None = 
         "TMPDIR": str(folder),
         "LANG": "C.UTF-8",
         "PYTHONPATH": os.pathsep.join([str(path)] if installed else [str(path), str(ours)]),
-        "PYTHONHASHSEED": "0",
+        "PYTHONHASHSEED": str(HASH_SEED),
         "PYTHONUNBUFFERED": "1",
         "OMP_NUM_THREADS": threads_of(threads),
         # Versions are measured side by side: threads that spin while they wait would take the others' cores.

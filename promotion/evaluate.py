@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promotion import builtin, confine, formats
+from promotion import builtin, confine, formats, packing
 from promotion.confine import ALONE, Share
 from promotion.counting import CountsError
 from promotion.errors import Exit, PromotionError, Unavailable, UsageError
@@ -130,6 +130,7 @@ def measure(
         finished=finished,
         by=by,
         resampled=resampled,
+        seeds={"python": confine.HASH_SEED, **({} if resampled is None else {"resamples": packing.seed()})},
     )
 
 
@@ -142,7 +143,8 @@ def evaluator_of(evaluation: Evaluation, root: Path) -> Evaluator:
     """The evaluator's identity; raises UsageError with the rule's place when a pattern matches no file."""
     try:
         own = builtin.digest() if evaluation.builtin is not None else evaluator_digest(root, evaluation.sources)
-        return Evaluator(evaluation.evaluator, own)
+        lock = None if evaluation.lock is None else evaluator_digest(root, (evaluation.lock,))
+        return Evaluator(evaluation.evaluator, own, lock)
     except UsageError as error:
         raise UsageError(f"evaluation {evaluation.name!r}: {error.message}", hint=error.hint, place=evaluation.place) from error
 

@@ -13,24 +13,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from promotion import packing, replicates
 from promotion.counting import CountsError
-from promotion.errors import Exit, PromotionError, Unavailable
+from promotion.errors import Exit, PromotionError
 from promotion.figures import Counts, document, figures, parse
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:promotion:evaluation:v1"
 MAX_BYTES = 8 << 20
-_MOST = 200
-"""Statements that are read for one key."""
 
 
 class EvidenceError(PromotionError):
@@ -41,10 +35,19 @@ class EvidenceError(PromotionError):
 
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """Who measured: ``package.module:function`` and the digest over its source files (sha256 in hex)."""
+    """Who measured: ``package.module:function``, the digest over its source files and that of its lock file (sha256 in hex).
+
+    ``lock`` is None where the policy names none. Python's version and those of the libraries stand with the evidence.
+    """
 
     entry_point: str
     digest: str
+    lock: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As statements have it."""
+        found = {"entryPoint": self.entry_point, "digest": {"sha256": self.digest}}
+        return found if self.lock is None else {**found, "lock": {"digest": {"sha256": self.lock}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,9 @@ class Evidence:
     """The packed counts of each resample (``promotion.replicates``); None when there are none, or they were not read along."""
     beside: str | None = None
     """The sha256 (hex) of that file as the statement says it; None when it names none, and then ``resampled`` has it."""
+
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    """Of what draws at random while measuring, by what draws; those of an evaluator of one's own stand in its settings."""
 
     @property
     def replicates(self) -> str | None:
@@ -99,7 +105,7 @@ class Evidence:
         predicate = {
             "evaluation": self.evaluation,
             "dataset": {"path": self.dataset_path, "digest": {"sha256": self.dataset}, "rows": self.counts.rows},
-            "evaluator": {"entryPoint": self.evaluator.entry_point, "digest": {"sha256": self.evaluator.digest}},
+            "evaluator": self.evaluator.document(),
             "settings": dict(self.settings),
             "counts": document(self.counts),
             "figures": {name: value if math.isfinite(value) else None for name, value in self.figures.items()},
@@ -112,24 +118,14 @@ class Evidence:
         }
         if self.replicates is not None:
             predicate["replicates"] = {"digest": {"sha256": self.replicates}}
+        if self.seeds:
+            predicate["seeds"] = dict(self.seeds)
         return {
             "_type": STATEMENT,
             "subject": [{"name": self.subject, "digest": {"sha256": self.artifact}}],
             "predicateType": PREDICATE,
             "predicate": predicate,
         }
-
-
-class EvidenceSource(Protocol):
-    """Where statements are kept: the journal, or a folder."""
-
-    def find(self, key: str) -> Sequence[bytes]:
-        """The bytes of every statement kept under this key; empty where there is none."""
-        ...
-
-    def resampled(self, key: str, digest: str) -> bytes | None:
-        """The file of resamples with this sha256 (hex) beside the statements of a key; None when it is missing or another."""
-        ...
 
 
 def canonical(value: object) -> bytes:
@@ -143,12 +139,14 @@ def canonical(value: object) -> bytes:
 
 def key(artifact: str, dataset: str, evaluator: Evaluator, settings: Mapping[str, Any]) -> str:
     """The sha256 (hex) of the canonical JSON of the four that evidence is bound to."""
-    bound = {
+    bound: dict[str, Any] = {
         "artifact": artifact,
         "dataset": dataset,
         "evaluator": {"digest": evaluator.digest, "entryPoint": evaluator.entry_point},
         "settings": dict(settings),
     }
+    if evaluator.lock is not None:
+        bound["lock"] = evaluator.lock
     return hashlib.sha256(canonical(bound)).hexdigest()
 
 
@@ -209,7 +207,11 @@ def _evidence(value: Any) -> Evidence:  # noqa: ANN401 - what JSON holds
         artifact=_sha256(value["subject"][0]["digest"]),
         dataset_path=_text(dataset["path"]),
         dataset=_sha256(dataset["digest"]),
-        evaluator=Evaluator(_text(evaluator["entryPoint"]), _sha256(evaluator["digest"])),
+        evaluator=Evaluator(
+            _text(evaluator["entryPoint"]),
+            _sha256(evaluator["digest"]),
+            _sha256(evaluator["lock"]["digest"]) if "lock" in evaluator else None,
+        ),
         settings=dict(predicate["settings"]),
         counts=counts,
         isolation=_text(predicate["isolation"]),
@@ -219,6 +221,7 @@ def _evidence(value: Any) -> Evidence:  # noqa: ANN401 - what JSON holds
         finished=_time(predicate["finishedOn"]),
         by=_text(predicate["by"]),
         beside=_sha256(predicate["replicates"]["digest"]) if "replicates" in predicate else None,
+        seeds={_text(name): _whole(seed) for name, seed in predicate.get("seeds", {}).items()},
     )
     if evidence.finished < evidence.started:
         msg = "it finished before it started"
@@ -229,6 +232,13 @@ def _evidence(value: Any) -> Evidence:  # noqa: ANN401 - what JSON holds
 def _text(value: object) -> str:
     if not isinstance(value, str):
         msg = f"must be text, however: {value!r:.80}"
+        raise TypeError(msg)
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        msg = f"must be a whole number, however: {value!r:.80}"
         raise TypeError(msg)
     return value
 
@@ -251,109 +261,3 @@ def _time(value: object) -> datetime:
 
 def _moment(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What was found under a key: the newest valid evidence if any, and why each other statement does not count."""
-
-    evidence: Evidence | None
-    rejected: tuple[str, ...]
-
-
-def search(sources: Sequence[EvidenceSource], wanted: str) -> Search:
-    """The newest valid statement under a key. One that is corrupt or of something else is missing, with the reason."""
-    valid: list[Evidence] = []
-    rejected: list[str] = []
-    for place, data in [(source, data) for source in sources for data in source.find(wanted)][:_MOST]:
-        try:
-            evidence = read(data)
-            if evidence.key != wanted:
-                rejected.append(f"{evidence.digest[:12]}: is of another artifact, dataset, evaluator or other settings")
-                continue
-            valid.append(_complete(evidence, place))
-        except PromotionError as error:
-            rejected.append(f"{hashlib.sha256(data).hexdigest()[:12]}: {error.message}")
-    return Search(max(valid, key=lambda one: (one.finished, one.digest), default=None), tuple(rejected))
-
-
-def _complete(evidence: Evidence, source: EvidenceSource) -> Evidence:
-    """The evidence with its resamples; raises PromotionError when the file that it names is missing or cannot be used."""
-    if evidence.beside is None:
-        return evidence
-    data = source.resampled(evidence.key, evidence.beside)
-    if data is None or hashlib.sha256(data).hexdigest() != evidence.beside:
-        msg = f"the file of its resamples, {evidence.beside[:12]}, is missing or is not what its name says"
-        raise EvidenceError(msg, hint="measure again")
-    replicates.read(data, evidence.counts)
-    return replace(evidence, resampled=data)
-
-
-@dataclass(frozen=True, slots=True)
-class FolderEvidence:
-    """Statements in a folder: ``evidence/<key>/<digest>.json`` below it (the journal puts two digits of the key before it).
-
-    The file of resamples is ``<sha256 of it>.replicates`` beside the statement that names it.
-    """
-
-    folder: Path
-
-    def put(self, evidence: Evidence) -> Path:
-        """Keep a statement, whole or not at all; raises Unavailable when the folder cannot be written."""
-        data = evidence.to_bytes()
-        place = self.folder / "evidence" / evidence.key
-        path = place / f"{evidence.digest}.json"
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            # What the statement names is there before it is.
-            if evidence.resampled is not None:
-                _write(place / f"{evidence.replicates}.replicates", evidence.resampled)
-            _write(path, data)
-        except OSError as error:
-            msg = f"evidence cannot be kept in {self.folder}: {error.strerror or error}"
-            raise Unavailable(msg, hint="give another folder with --evidence") from error
-        return path
-
-    def resampled(self, key: str, digest: str) -> bytes | None:
-        """The file of resamples with this sha256 beside the statements of a key; None when it is missing or another."""
-        data = _contents(self.folder / "evidence" / key / f"{digest}.replicates", packing.MAX_BYTES)
-        return data if hashlib.sha256(data).hexdigest() == digest else None
-
-    def find(self, key: str) -> Sequence[bytes]:
-        """The bytes of the statements under a key. A file whose name is not its sha256 comes back and fails to be read."""
-        place = self.folder / "evidence" / key
-        try:
-            names = sorted(entry.name for entry in os.scandir(place) if entry.name.endswith(".json"))[:_MOST]
-        except OSError:
-            return ()
-        return tuple(_contents(place / name) for name in names)
-
-    def get(self, digest: str) -> bytes | None:
-        """The bytes of one statement by its name, or None when it is not here or is not what its name says."""
-        for path in sorted((self.folder / "evidence").glob(f"*/{digest}.json")):
-            data = _contents(path)
-            if hashlib.sha256(data).hexdigest() == digest:
-                return data
-        return None
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all; raises OSError."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    # Reads by others (the job that decides) are the point of this file; NamedTemporaryFile keeps it to oneself.
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
-
-
-def _contents(path: Path, most: int = MAX_BYTES) -> bytes:
-    """A regular file's bytes; what cannot be read, or is not what its name says, comes back as bytes that no reader accepts."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            data = file.read(most + 1)
-    except OSError as error:
-        return f"{path.name} cannot be read: {error.strerror}".encode()
-    if hashlib.sha256(data).hexdigest() != path.stem:
-        return f"{path.name} does not hold what its name says".encode()
-    return data

@@ -20,8 +20,9 @@ from promotion.ahead import Need
 from promotion.attempt import attempt
 from promotion.changes import Change, ChangeKind
 from promotion.errors import Unavailable
-from promotion.evidence import Evidence, EvidenceSource
+from promotion.evidence import Evidence
 from promotion.gates.interface import Approvals, Facts, Lineage, Signature, Unknown
+from promotion.kept import EvidenceSource
 from promotion.lineage import trace
 from promotion.looks import Look, Looks
 from promotion.measurements import Measurements

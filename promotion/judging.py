@@ -152,11 +152,11 @@ def ordered(git: Git, layout: Layout, orders: Orders) -> Iterator[tuple[tuple[Or
 
 
 def touched(workspace: Workspace, policies: Policies, base: str) -> tuple[str, ...]:
-    """What changes since ``base`` of all that judges: files of the policies folder, and evaluators' sources."""
+    """What changes since ``base`` of all that judges: files of the policies folder, and evaluators' sources and locks."""
     git, folder = workspace.git, workspace.layout.policies
     head = git.resolve("HEAD")
     start = git.merge_base(git.resolve(base), head) or git.resolve(base)
-    patterns = tuple(pattern for evaluation in policies.evaluations for pattern in evaluation.sources)
+    patterns = tuple(pattern for evaluation in policies.evaluations for pattern in evaluation.files)
     changed = {*git.changed_paths(start, head), *git.dirty(())}
     judging = (path for path in changed if (path.startswith(f"{folder}/") and not path.endswith(".md")) or matches(path, patterns))
     return tuple(sorted(judging))

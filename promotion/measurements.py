@@ -16,9 +16,10 @@ from promotion.attempt import attempt
 from promotion.changes import Change, ChangeKind
 from promotion.confine import Share
 from promotion.domain import ModelVersionRef
-from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
+from promotion.evidence import Evidence
 from promotion.figures import derived
 from promotion.gates.interface import Measured, Reference, Unknown
+from promotion.kept import EvidenceSource, FolderEvidence, search
 from promotion.policies import matches
 from promotion.references import wanted
 from promotion.replicates import Sampled

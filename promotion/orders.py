@@ -30,8 +30,9 @@ from promotion.changes import ChangeKind
 from promotion.confine import Share
 from promotion.domain import ModelVersionRef
 from promotion.errors import PromotionError, UsageError
-from promotion.evidence import Evidence, EvidenceSource, FolderEvidence, search
+from promotion.evidence import Evidence
 from promotion.gates.formats import refusals
+from promotion.kept import EvidenceSource, FolderEvidence, search
 from promotion.policies import Evaluation, Policies
 from promotion.references import wanted
 from promotion.registry.artifacts import digest_folder

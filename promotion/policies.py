@@ -51,6 +51,13 @@ class Evaluation:
     place: Place
     builtin: str | None = None
     """The evaluator of ``promotion``'s own that measures; it has no ``sources``."""
+    lock: str | None = None
+    """The file that pins the libraries it runs with, relative to the repository: its hash is part of the evaluator's identity."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Everything of the repository that the evaluator's identity covers, as patterns."""
+        return self.sources if self.lock is None else (*self.sources, self.lock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,14 @@ _PREDICATE: dict[str, Any] = {
             "rows": {"type": "integer", "minimum": 0},
         }
     ),
-    "evaluator": _closed({"entryPoint": _text("package.module:function"), "digest": _sha256("its source files, by path and content")}),
+    "evaluator": _closed(
+        {
+            "entryPoint": _text("package.module:function"),
+            "digest": _sha256("its source files, by path and content"),
+            "lock": _closed({"digest": _sha256("the file that pins its libraries")}),
+        },
+        optional=frozenset({"lock"}),
+    ),
     "settings": {"type": "object", "description": "what the policy told the evaluator"},
     "counts": {"$ref": "#/$defs/Counts"},
     "figures": {
@@ -84,7 +91,12 @@ _PREDICATE: dict[str, Any] = {
     "startedOn": _TIME,
     "finishedOn": _TIME,
     "by": _text("who ran it"),
+    "seeds": {
+        "type": "object",
+        "additionalProperties": {"type": "integer"},
+        "description": "of the resamples, of Python's hashes; an evaluator's own are settings",
+    },
     "replicates": _closed({"digest": _sha256("the packed counts of each resample, a file beside the statement")}),
 }
-_OPTIONAL = frozenset({"replicates"})
-"""Evidence that was counted without looking at each row has no resamples, and no intervals."""
+_OPTIONAL = frozenset({"replicates", "seeds"})
+"""Evidence that was counted without looking at each row has no resamples, and no intervals; older statements tell no seeds."""

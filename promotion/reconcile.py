@@ -105,7 +105,7 @@ def reconcile(workspace: Workspace, options: Options) -> Outcome:
     """
     commit = newest(workspace, options.remote, options.branch)
     declaration = at(workspace.git, commit.sha, workspace.layout)
-    check_clean(workspace, tuple(source for one in declaration.policies.evaluations for source in one.sources), commit.sha)
+    check_clean(workspace, tuple(file for one in declaration.policies.evaluations for file in one.files), commit.sha)
     found = survey(workspace, declaration, to_write=True)
     if deliver(workspace, found):
         found = survey(workspace, declaration, to_write=True)

@@ -90,7 +90,7 @@ def committed(git: Git, commit: str, policies: Policies) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
-        patterns = {pattern for one in policies.evaluations for pattern in one.sources}
+        patterns = {pattern for one in policies.evaluations for pattern in one.files}
         wanted = [path for path in git.list(commit, "", recursive=True) if covered(path, patterns)] if patterns else []
         for path, content in git.read_many(commit, wanted).items():
             if content is not None:
@@ -105,8 +105,7 @@ def committed(git: Git, commit: str, policies: Policies) -> Iterator[Path]:
 def same(root: Path, other: Path, evaluations: Iterable[Evaluation]) -> bool:
     """Whether these evaluators are made of the same bytes in two folders; False where that cannot be told."""
     try:
-        own = [one.sources for one in evaluations if one.builtin is None]
-        return all(evaluator_digest(root, sources) == evaluator_digest(other, sources) for sources in own)
+        return all(evaluator_digest(root, one.files) == evaluator_digest(other, one.files) for one in evaluations if one.files)
     except (PromotionError, OSError):
         return False
 

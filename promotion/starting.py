@@ -75,6 +75,7 @@ evaluations:
     models: ["*"]
     evaluator: package.module:function   # yields counts that add up; `promotion evaluate NAME/VERSION` tries it
     sources: [package/*.py]              # the files it is made of: their hash is its identity
+    lock: requirements.txt               # if there is one: with other libraries, it is measured again
     dataset: {{path: data/holdout.csv, sha256: …}}
 ```
 

@@ -18,8 +18,9 @@ from promotion.changes import Change, ChangeKind, Plan
 from promotion.decide import decide
 from promotion.domain import AppliedBinding, Bound, Environment, ModelVersionRef, Place
 from promotion.errors import Exit, PromotionError, UsageError
-from promotion.evidence import Evidence, FolderEvidence, read, search
+from promotion.evidence import Evidence, read
 from promotion.judging import collector_of
+from promotion.kept import FolderEvidence, search
 from promotion.plan import expected, shown
 from promotion.survey import Survey, Workspace, survey
 from promotion.verdicts import Judged, Status, Verdict

@@ -59,7 +59,7 @@ def evaluate(options: Shared, version: str) -> int:
     """Measure one version on the pinned data of every evaluation that matches it; keep and print the evidence."""
     from promotion.domain import ModelVersionRef
     from promotion.evaluate import evaluate as measure
-    from promotion.evidence import FolderEvidence
+    from promotion.kept import FolderEvidence
     from promotion.repository import working
 
     try:

@@ -25,8 +25,8 @@ def fetch(options: Shared, folder: Path, base: str | None, model: str | None, si
     Needs a credential that reads. Digests and formats are checked; what must not be loaded is not fetched, and the gates will say so.
     With --since, what is bound is fetched instead, for promotion verify: it is measured anew, whatever evidence there is.
     """
-    from promotion.evidence import FolderEvidence
     from promotion.judging import evaluating
+    from promotion.kept import FolderEvidence
     from promotion.orders import compared, promoted
     from promotion.orders import fetch as run
     from promotion.repository import working

@@ -19,7 +19,7 @@ from promotion.policies import Dataset, Evaluation, Policies, Rule
 from promotion.verdicts import Barred, Waiver
 
 _COMMON = frozenset(RuleEntry.model_fields)
-_NO_SETTINGS = {"models", "builtin", "dataset", "timeout", "memory"}
+_NO_SETTINGS = {"models", "builtin", "dataset", "timeout", "memory", "lock"}
 _WHAT = "rules have the keys version, environment and rules; other files version and evaluations, waivers or quarantine"
 
 
@@ -180,6 +180,7 @@ def _evaluation(document: Document, name: Scalar, entry: AnyEvaluation) -> Evalu
         settings=settings,
         place=document.place(name),
         builtin=builtin,
+        lock=entry.lock,
     )
 
 

@@ -96,6 +96,11 @@ class DatasetEntry(_Strict):
     get: Annotated[str, Field(min_length=1)] | None = None
 
 
+Lock = Annotated[
+    InsidePath | None, Field(description="The file that pins the libraries it runs with: part of the evaluator's identity, as sources are.")
+]
+
+
 class EvaluationEntry(_Strict):
     """How models that match are measured. ``sources`` are the files whose hash is the evaluator's identity."""
 
@@ -103,6 +108,7 @@ class EvaluationEntry(_Strict):
     evaluator: EntryPoint
     sources: Annotated[tuple[InsidePath, ...], Field(strict=False, min_length=1)]
     dataset: DatasetEntry
+    lock: Lock = None
     timeout: Timeout = 600.0
     memory: Memory = 8 * 2**30
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -134,6 +140,7 @@ class ClassificationEntry(_Strict):
     labels: Labels | None = None
     group: Annotated[Column | None, Field(description="Rows with the same value go together when resampled; no input.")] = None
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    lock: Lock = None
     timeout: Timeout = 600.0
     memory: Memory = 8 * 2**30
 
@@ -155,6 +162,7 @@ class RegressionEntry(_Strict):
     target: Annotated[Column, Field(description="The column that holds the true number.")]
     output: Annotated[Column, Field(description="value: what the model answers; or a column of its answer.")] = VALUE
     group: Annotated[Column | None, Field(description="Rows with the same value go together when resampled; no input.")] = None
+    lock: Lock = None
     timeout: Timeout = 600.0
     memory: Memory = 8 * 2**30
 

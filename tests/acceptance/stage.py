@@ -15,8 +15,8 @@ from pathlib import Path
 import requests
 
 PROJECT = Path(__file__).resolve().parents[2]
-TENANT = ("train", "policies", "environments.yaml", ".gitignore")
-"""What a team's own repository holds: the models' code, the rules, the declaration. promotion itself is installed."""
+TENANT = ("train", "policies", "environments.yaml", "constraints.txt", ".gitignore")
+"""What a team's own repository holds: the models' code, the rules, the declaration, its libraries. promotion itself is installed."""
 
 
 class StoryFailed(AssertionError):

@@ -21,6 +21,7 @@ from promotion.evaluate import NotMeasured, evaluate, evidence_key
 from promotion.evidence import read
 from promotion.policies import Dataset, Evaluation
 from promotion.registry.memory import MemoryRegistry
+from promotion.resampling import SEED
 from promotion.sources import evaluator_digest
 from tests.models import tiny_booster
 
@@ -100,6 +101,22 @@ def test_evidence_says_what_was_measured_and_how(registry, root):
     assert evidence.isolation.startswith("own session, clean environment")
     assert evidence.versions["python"].startswith("3.")
     assert read(evidence.to_bytes()).digest == evidence.digest
+
+
+def test_a_lock_file_and_the_seeds_are_part_of_the_evidence(registry, root):
+    (root / "constraints.txt").write_text("xgboost==3.1.2\n")
+    with_lock = evaluation("by_row", lock="constraints.txt")
+    evidence = evaluate(registry, REF, with_lock, root, by="ci", now=lambda: NOW)
+
+    assert evidence.evaluator.lock == evaluator_digest(root, ("constraints.txt",))
+    assert evidence.key == evidence_key(evidence.artifact, with_lock, root) != evidence_key(evidence.artifact, evaluation("by_row"), root)
+    assert evidence.seeds == {"python": 0, "resamples": SEED}
+    assert read(evidence.to_bytes()) == replace(evidence, resampled=None, beside=evidence.replicates)
+    (root / "constraints.txt").write_text("xgboost==3.1.3\n")
+    assert evidence.key != evidence_key(evidence.artifact, with_lock, root), "other libraries, measured again"
+    (root / "constraints.txt").unlink()
+    with pytest.raises(UsageError, match=r"evaluation 'flows': no file matches 'constraints\.txt'"):
+        evidence_key(evidence.artifact, with_lock, root)
 
 
 def test_shards_are_merged(registry, root):

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promotion.errors import Unavailable
-from promotion.evidence import MAX_BYTES, Evaluator, Evidence, EvidenceError, FolderEvidence, canonical, key, read, search
+from promotion.evidence import MAX_BYTES, Evaluator, Evidence, EvidenceError, canonical, key, read
 from promotion.figures import document, parse
+from promotion.kept import FolderEvidence, search
 from promotion.outcomes import fold
 
 STARTED = datetime(2026, 10, 2, 12, 0, tzinfo=UTC)

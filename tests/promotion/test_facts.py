@@ -12,10 +12,11 @@ from promotion.changes import ChangeKind, Plan
 from promotion.decide import decide
 from promotion.domain import AppliedModel, Bound, Place
 from promotion.errors import Unavailable, UsageError
-from promotion.evidence import FolderEvidence, read
+from promotion.evidence import read
 from promotion.facts import Collector
 from promotion.gates import GATES
 from promotion.gates.interface import Format, Lineage, Measured, Unknown
+from promotion.kept import FolderEvidence
 from promotion.policies import Dataset, Evaluation, Policies, Rule
 from promotion.registry.interface import Run
 from promotion.registry.memory import MemoryRegistry

@@ -22,7 +22,7 @@ def tenant(act: str, mlflow_server: str, tmp_path: Path) -> Scene:
     shutil.rmtree(made.clone / "policies")
     for name in ("train", "policies"):
         shutil.copytree(PROJECT / name, made.clone / name, ignore=shutil.ignore_patterns("__pycache__", "*.csv"))
-    for name in ("environments.yaml", ".gitignore"):
+    for name in ("environments.yaml", "constraints.txt", ".gitignore"):
         shutil.copy(PROJECT / name, made.clone)
     made.commit("The first tenant")
     made.push("main")

@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from promotion.evidence import FolderEvidence, canonical, read
+from promotion.evidence import canonical, read
+from promotion.kept import FolderEvidence
 from promotion.reconcile import Options
 from tests.promotion.corpus.way import ERRORED, Bad, Way
 

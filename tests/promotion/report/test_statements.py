@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from promotion.evidence import Evidence, FolderEvidence
+from promotion.evidence import Evidence
 from promotion.git import Git
 from promotion.intervals import Estimate
 from promotion.journal import State
+from promotion.kept import FolderEvidence
 from promotion.outcomes import fold
 from promotion.replicates import Sampled
 from promotion.report.statements import Statements, statements

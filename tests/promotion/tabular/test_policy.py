@@ -10,7 +10,7 @@ import pytest
 
 from promotion.config.load import Source, load_policies
 from promotion.errors import InvalidFiles
-from promotion.evidence import FolderEvidence
+from promotion.kept import FolderEvidence
 from promotion.policies import Policies
 from promotion.reconcile import Options
 from promotion.verdicts import Status
