@@ -30,9 +30,13 @@ def validate(options: Shared) -> int:
 @shared
 @click.argument("name")
 @click.argument("bindings", metavar="ENVIRONMENT=VERSION...", nargs=-1, required=True)
-def propose(options: Shared, name: str, bindings: tuple[str, ...]) -> int:
-    """Declare versions by changing only their bytes in the file; commit it and open a pull request."""
-    from promotion.config.edit import edits
+@click.option("--new", is_flag=True, help="Add a model that is not declared yet.")
+def propose(options: Shared, name: str, bindings: tuple[str, ...], *, new: bool) -> int:
+    """Declare versions by changing only their bytes in the file; commit it and open a pull request.
+
+    An environment of the model that is not declared yet is added in lines of its own.
+    """
+    from promotion.config.insert import proposed
     from promotion.repository import working_files, write
 
     repository = build.git(options)
@@ -42,7 +46,7 @@ def propose(options: Shared, name: str, bindings: tuple[str, ...]) -> int:
         if not equals or not version:
             raise UsageError(f"{binding!r} is not ENVIRONMENT=VERSION", hint=f"for example: promotion propose {name} staging=4")
         uses[name, environment] = version
-    changed = edits(working_files(repository, build.layout(options)), uses)
+    changed = proposed(working_files(repository, build.layout(options)), uses, new_model=new)
     write(repository, changed)
     show(options, "nothing", f"{', '.join(changed)}: {name} {' '.join(bindings)}")
     return Exit.DONE

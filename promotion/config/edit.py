@@ -27,7 +27,7 @@ def edits(sources: Sequence[Source], uses: Uses) -> dict[str, bytes]:
     Raises UsageError for a ``use`` that is not one, or a binding that no file has; InvalidFiles when a file is wrong.
     """
     for use in uses.values():
-        _check(use)
+        check_use(use)
     documents = [yamlsource.read(source) for source in sources]
     if problems := declarations.problems(documents):
         raise InvalidFiles(problems)
@@ -35,7 +35,7 @@ def edits(sources: Sequence[Source], uses: Uses) -> dict[str, bytes]:
     found: dict[str, list[tuple[Scalar, str]]] = {}
     known = {document.name: _uses(document) for document in documents}
     for (model, environment), use in uses.items():
-        document = owners.get(model) or _unknown(documents, owners, model, environment)
+        document = owners.get(model) or _unknown(documents, owners, model)
         found.setdefault(document.name, []).append((_find(document, known[document.name].get(model, {}), model, environment), use))
     return {document.name: _replaced(document, found[document.name]) for document in documents if document.name in found}
 
@@ -48,7 +48,8 @@ def _replaced(document: Document, changes: Sequence[tuple[Scalar, str]]) -> byte
     return (codecs.BOM_UTF8 if document.bom else b"") + "".join([*parts, document.text[rest:]]).encode()
 
 
-def _check(use: str) -> None:
+def check_use(use: str) -> None:
+    """Raise UsageError for what is no version, pinned or not, and not ``none``."""
     try:
         parse_use(resolve(use))
     except ValueError:
@@ -64,9 +65,9 @@ def _uses(document: Document) -> dict[str, dict[str, Scalar]]:
     return found
 
 
-def _unknown(documents: Sequence[Document], owners: Mapping[str, Document], model: str, environment: str) -> Document:
+def _unknown(documents: Sequence[Document], owners: Mapping[str, Document], model: str) -> Document:
     where = " or ".join(document.name for document in documents)
-    hint = nearest(model, list(owners)) or f"add it:\n  {model}:\n    {environment}:\n      use: 1"
+    hint = nearest(model, list(owners)) or f"declared are: {', '.join(owners) or 'none'}"
     raise UsageError(f"{where} does not declare {model!r}", hint=hint)
 
 
@@ -75,8 +76,7 @@ def _find(document: Document, found: Mapping[str, Scalar], model: str, environme
     if environment not in found:
         key, _ = document.at(("models", model))
         assert key is not None
-        known = f"declared are: {', '.join(found)}; to" if found else "to"
-        hint = f"{known} declare it, add below {model}:\n  {environment}:\n    use: 1"
+        hint = f"declared are: {', '.join(found) or 'none'}; promotion propose {model} {environment}=VERSION declares it"
         raise UsageError(f"{document.name} does not declare {environment!r} of {model!r}", hint=hint, place=document.place(key))
     value = found[environment]
     try:
