@@ -89,14 +89,16 @@ def writes(environments: Iterable[Environment], bindings: Mapping[str, int | Non
 def excess(plan: Plan, desired: Desired, limits: Limits) -> str | None:
     """Why a plan is too large to be applied at once, or None. Emptying production (the last environment) counts double."""
     last = desired.environments[-1].name
-    size = sum(2 if change.after is None and change.environment == last else 1 for change in plan.changes)
+    emptied = {change.model for change in plan.changes if change.after is None and change.environment == last}
+    size = len(plan.changes) + len(emptied)
     if size > limits.max_changes:
         return f"{size} changes, where at most {limits.max_changes} are allowed at once"
     managed = len(desired.models)
     if managed > SHARE_COUNTS_ABOVE:
-        touched = len({change.model for change in plan.changes})
-        if touched > managed * limits.max_share:
-            return f"{touched} of {managed} managed models change, where at most {limits.max_share:.0%} are allowed at once"
+        touched = {change.model for change in plan.changes}
+        if len(touched) + len(emptied) > managed * limits.max_share:
+            double = f" ({len(emptied)} of them emptied, which counts double)" if emptied else ""
+            return f"{len(touched)} of {managed} managed models change{double}, where at most {limits.max_share:.0%} are allowed at once"
     return None
 
 

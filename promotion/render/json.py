@@ -197,7 +197,8 @@ def notified(told: Sequence[Happening], sent: Sequence[Delivery], *, declared: i
 
 def status(rows: Sequence[Row], state: State, made: Plan, *, now: datetime) -> str:
     """Declared, applied and shown side by side."""
-    journal = {"head": state.head, "recorded": state.recorded, "signed": state.signed, "lock": open_intent(state, now).entry}
+    lock = open_intent(state, now)
+    journal = {"head": state.head, "recorded": state.recorded, "signed": state.signed, "lock": lock.entry, "lease": lock.lease}
     return document("promotion/status/v1", {"bindings": rows, "journal": journal, "holds": state.holds(), "problems": made.problems})
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from promotion.changes import ChangeKind
+from promotion.journal.lease import Lease
 from promotion.render.table import table
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from promotion.evidence import Evidence
     from promotion.failed import Answered
     from promotion.gates.interface import Gate, Lineage
-    from promotion.journal import Entry, Fault, Hold, Recorded, RecordedChange, State
+    from promotion.journal import Fault, Hold, Recorded, RecordedChange, State
+    from promotion.journal.lease import OpenIntent
     from promotion.notifying.delivery import Delivery
     from promotion.notifying.happenings import Happening
     from promotion.reconcile import Outcome
@@ -96,7 +98,7 @@ def notified(told: Sequence[Happening], sent: Sequence[Delivery], *, declared: i
     return "\n".join(lines)
 
 
-def status(rows: Sequence[Row], state: State, *, lock: Entry | None) -> str:
+def status(rows: Sequence[Row], state: State, *, lock: OpenIntent) -> str:
     """Declared, applied and shown side by side."""
     cells = [
         (
@@ -119,8 +121,10 @@ def status(rows: Sequence[Row], state: State, *, lock: Entry | None) -> str:
     else:
         kept = "signed" if state.signed else "UNSIGNED"
         lines.append(f"journal   {state.head[:12]} ({kept}), records commit {(state.recorded or 'none')[:12]}")
-    if lock is not None and lock.lease_until is not None:
-        lines.append(f"lock      {lock.by} since {moment(lock.at)}, until {moment(lock.lease_until)}, for commit {lock.commit[:12]}")
+    if lock.entry is not None and lock.entry.lease_until is not None:
+        over = "" if lock.lease is Lease.HELD else "; it was left behind: the next reconcile completes what it began"
+        told = f"since {moment(lock.entry.at)}, until {moment(lock.entry.lease_until)}, for commit {lock.entry.commit[:12]}{over}"
+        lines.append(f"lock      {lock.entry.by} {told}")
     lines += [
         f"hold      {held.model}/{held.version} in {held.environment}: {held.reason} ({held.by}, {moment(held.at)})"
         for held in state.holds()

@@ -161,7 +161,7 @@ def notified(told: Sequence[Happening], sent: Sequence[Delivery], *, declared: i
 
 def status(rows: Sequence[Row], state: State, made: Plan, *, now: datetime) -> str:
     """Declared, applied and shown side by side."""
-    lines = [harmless(reports.status(rows, state, lock=open_intent(state, now).entry))]
+    lines = [harmless(reports.status(rows, state, lock=open_intent(state, now)))]
     lines += [render_problems(made.problems)] if made.problems else []
     return "\n".join([*lines, *(f"not managed: {harmless(line)}" for line in made.unmanaged)])
 

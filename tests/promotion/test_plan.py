@@ -317,6 +317,28 @@ def test_a_share_counts_above_ten_models() -> None:
         assert (excess(made, wanted, Limits(max_changes=99, max_share=0.5)) is not None) == refused
 
 
+def test_emptying_production_counts_double_in_the_share_as_well() -> None:
+    names = [f"m{number}" for number in range(20)]
+    observed = Observed("r", {name: model(name, {1: "Production", 2: "Staging"}, {"production": 1, "staging": 2}) for name in names})
+    past = {key: one for name in names for key, one in memory(name, production=bound(1), staging=bound(2)).items()}
+
+    def moved(environment: str, version: int | None) -> str | None:
+        bindings = [
+            declare(name, key, version if number < 2 and key == environment else was)
+            for number, name in enumerate(names)
+            for key, was in (("staging", 2), ("production", 1))
+        ]
+        wanted = desired(*bindings)
+        return excess(plan(wanted, observed, past), wanted, Limits(max_changes=99, max_share=0.1))
+
+    assert moved("production", 2) is None
+    assert moved("staging", None) is None
+    assert (
+        moved("production", None)
+        == "2 of 20 managed models change (2 of them emptied, which counts double), where at most 10% are allowed at once"
+    )
+
+
 def test_an_alias_takes_nothing_out_of_a_stage_that_nobody_manages() -> None:
     canary = Environment("canary", None, "canary")
     observed = Observed("r", {"m": model("m", {1: "Staging"}, {})})
