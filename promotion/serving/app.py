@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _JSON = "application/json"
 _WAITING = 8
 """Bodies of the largest size that may be held at once; what comes beyond is asked to come again."""
+_FEW = 8 << 10
+"""Bytes of a body whose rows are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Api:
         """The application; its documents are ours, and no page that loads something from elsewhere is served."""
         made = FastAPI(title=self.slot.name, version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
         # Plain routes: what FastAPI would check by types is checked by the signature, which changes while the server runs.
+        made.add_route("/predict", self.predict, methods=["POST"])
         for path, answer in (
             ("/health", self.health),
             ("/ready", self.ready),
@@ -69,7 +72,6 @@ class Api:
             ("/openapi.json", self.openapi),
         ):
             made.add_route(path, answer, methods=["GET"])
-        made.add_route("/predict", self.predict, methods=["POST"])
         made.add_exception_handler(HTTPException, _http)
         made.add_exception_handler(Refused, _denied)
         return made
@@ -139,9 +141,7 @@ class Api:
             if served is None:
                 return self._nothing()
             began = time.perf_counter()
-            work = asyncio.get_running_loop().run_in_executor(self._pool, self._work, served, body, media, details)
-            async with asyncio.timeout(self.limits.seconds):
-                answer, content = await work
+            answer, content = await self._computed(served, body, media, details=details)
             self.figures.answered(served, answer, time.perf_counter() - began)
             headers = {"Model-Version": f"{served.ref.name}/{served.ref.version}", "Model-Digest": f"sha256:{served.ref.digest}"}
             return Response(content, media_type=_JSON, headers=headers)
@@ -166,8 +166,15 @@ class Api:
         """Let go of the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    async def _computed(self, served: Served, body: bytes, media: str, *, details: bool) -> tuple[Answer, bytes]:
+        if served.quick and media == _JSON and len(body) <= _FEW:
+            return self._work(served, body, media, details)
+        work = asyncio.get_running_loop().run_in_executor(self._pool, self._work, served, body, media, details)
+        async with asyncio.timeout(self.limits.seconds):
+            return await work
+
     def _work(self, served: Served, body: bytes, media: str, details: bool) -> tuple[Answer, bytes]:  # noqa: FBT001 - a flag of the request
-        """In a thread of the pool: from bytes to bytes."""
+        """From bytes to bytes; in a thread of the pool, or at once where that is quicker."""
         answer = served.predict(read(body, media, served.columns, self.limits.rows))
         told: dict[str, Any] = {**_named(served), "output": served.outputs[0], "predictions": answer.values[:, 0].tolist()}
         if details:

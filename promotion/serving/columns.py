@@ -159,11 +159,13 @@ def _number(value: Any) -> float:  # noqa: ANN401 - whatever stood in the reques
 
 def _whole(limit: int) -> Callable[[Any], int]:
     def convert(value: Any) -> int:  # noqa: ANN401 - whatever stood in the request
-        if type(value) is not int:
+        # Beyond 64 bits a whole number may have been read as a float.
+        whole = type(value) is int or (type(value) is float and value.is_integer() and abs(value) > limit)
+        if not whole:
             raise ValueError(f"a whole number is expected, not {_kind(value)}")
         if not -limit <= value < limit:
             raise ValueError(f"the number is not between {-limit} and {limit - 1}")
-        return value
+        return int(value)
 
     return convert
 

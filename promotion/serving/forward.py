@@ -44,6 +44,8 @@ class Served:
     direct: bool
     call: Callable[[Any], Any]
     sample: Mapping[str, Any]
+    quick: bool = False
+    """Whether a row takes less than a hop to another thread and back, so that few rows are best answered where they are read."""
 
     def predict(self, table: Table) -> Answer:
         """Check the rows and ask the model; raises Refused for rows that do not fit, or that it has no finite answer for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 WARM = (1, 2, 64)
 """Rows of the calls before the first request: graphs may be compiled for one, for few and for many."""
+QUICK = 0.0005
+"""A model whose row takes fewer seconds is answered without another thread."""
 _LARGEST_EXAMPLE = 1 << 20
 
 
@@ -67,10 +70,20 @@ def _loaded(folder: Path, ref: ModelVersionRef, threads: int) -> Served:
     row = [served.sample.get(name) for name in columns.names]
     width = served.predict(Table([row])).values.shape[1]
     served = replace(served, outputs=outputs_of(metadata, described.signature, width))
-    served = replace(served, columns=_with_missing(served, "lightgbm" in described.flavors))
+    served = replace(served, columns=_with_missing(served, not described.flavors.keys().isdisjoint(("lightgbm", "xgboost"))))
     for rows in WARM:
         served.predict(Table([row] * rows))
-    return served
+    return replace(served, quick=served.direct and _seconds(served, row) < QUICK)
+
+
+def _seconds(served: Served, row: list[Any]) -> float:
+    """The shortest time for one row, of some: others may be busy on this machine."""
+    times = []
+    for _ in range(20):
+        began = time.perf_counter()
+        served.predict(Table([row]))
+        times.append(time.perf_counter() - began)
+    return min(times)
 
 
 def _with_sample(served: Served, examples: list[dict[str, Any]]) -> Served:

@@ -36,17 +36,21 @@ def serve(slot: Slot, source: Source, load: Callable[..., Served], settings: Set
     """Serve until SIGTERM or SIGINT. Raises UsageError when the address cannot be had."""
     import uvicorn
 
+    from promotion.serving.protocol import Connection
+
     listening = _listen(settings)
     api = Api(slot, settings.limits, settings.threads, settings.token, tell)
     follower = Follower(slot, source, lambda ref: load(ref, settings.threads), tell, settings.poll)
     config = uvicorn.Config(
         api.app(),
+        http=Connection,
+        ws="none",
+        loop="uvloop",
         log_config=None,
         access_log=False,
         lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=int(settings.drain) or 1,
-        h11_max_incomplete_event_size=64 << 10,
     )
     # uvicorn drains at a signal and then raises it again, for whoever listened before: nobody, so that the process ends with 0.
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}

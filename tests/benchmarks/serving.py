@@ -1,7 +1,5 @@
 """``promotion serve`` against ``mlflow models serve``: the same model, loopback, in turn in the same run; and twenty swaps under load.
 
-    python -m tests.benchmarks.serving [--quick] [speed] [swaps]
-
 Requests go over one kept connection by a client that does nothing but send bytes and read the answer, with ``TCP_QUICKACK``, so that
 neither server waits for a delayed acknowledgement. The bare forward pass is the same model's, in a process of its own, with as many
 threads. Memory is the resident size of the server's processes after all requests.
@@ -16,15 +14,16 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from promotion.registry.connect import connect
+from tests.benchmarks.measuring import QUICK, Row, Scale
 from tests.models import FEATURES, register_version, tiny_booster
 from tests.scene import Scene
 from tests.server import Server, free_port
@@ -39,10 +38,11 @@ from promotion.domain import ModelVersionRef
 from promotion.serving.loading import _loaded
 import numpy as np
 served = _loaded(Path(sys.argv[1]), ModelVersionRef("bare", 1, "0"), int(sys.argv[2]))
-rows = np.resize(np.array([[float(value) for value in served.sample.values()]]), (int(sys.argv[3]), len(served.columns.names)))
 for line in sys.stdin:
+    count, requests = map(int, line.split())
+    rows = np.resize(np.array([[float(value) for value in served.sample.values()]]), (count, len(served.columns.names)))
     times = []
-    for _ in range(int(line)):
+    for _ in range(requests):
         began = time.perf_counter()
         served.call(rows)
         times.append(time.perf_counter() - began)
@@ -50,62 +50,56 @@ for line in sys.stdin:
 """
 
 
-def main(arguments: list[str]) -> None:
-    """Measure and print."""
-    quick = "--quick" in arguments
-    wanted = [one for one in arguments if not one.startswith("-")] or ["speed", "swaps"]
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(f"{os.cpu_count()} cores, load {load}, Python {sys.version.split()[0]}\n", flush=True)
-    with tempfile.TemporaryDirectory(prefix="serving-bench-") as scratch, Server(Path(scratch) / "server") as server:
-        folder = Path(scratch)
-        if "speed" in wanted:
-            for kind, version in (
-                ("mixture (pt2)", _mixture(folder, server)),
-                ("trees (xgboost)", register_version(server.url, "speed-trees")),
-            ):
-                _speed(folder, server, kind, "speed-mixture" if "mixture" in kind else "speed-trees", version, quick=quick)
-        if "swaps" in wanted:
-            _swaps(folder, server, 4 if quick else 20)
+def rows(scale: Scale, folder: Path) -> Iterator[Row]:
+    """The mixture and the trees against both references, then swaps under load."""
+    quick = scale == QUICK
+    with Server(folder / "server") as server:
+        mixture = _mixture(folder, server)
+        trees = register_version(server.url, "speed-trees")
+        for kind, name, version in (("mixture", "speed-mixture", mixture), ("3 trees", "speed-trees", trees)):
+            yield from _speed(folder, server, kind, f"{name}/{version}", turns=3 if quick else TURNS)
+        yield from _swaps(folder, server, 4 if quick else 20)
 
 
-def _speed(folder: Path, server: Server, kind: str, name: str, version: int, *, quick: bool) -> None:
+def _speed(folder: Path, server: Server, kind: str, version: str, *, turns: int) -> Iterator[Row]:
+    name, _, number = version.partition("/")
     model = folder / name
-    connect(server.url, server.url).download(name, version, model)
+    connect(server.url, server.url).download(name, int(number), model)
     threads = len(os.sched_getaffinity(0))
-    ones, manies = (20, 2) if quick else (100, 4)
     with (
-        Serving(Path.cwd(), f"{name}/{version}", url=server.url, log=folder / "ours.log") as ours,
+        Serving(Path.cwd(), version, url=server.url, log=folder / "ours.log") as ours,
         _theirs(model, folder / "theirs.log") as (url, group),
-        _bare(model, threads, 1) as bare_one,
-        _bare(model, threads, MANY) as bare_many,
+        _bare(model, threads) as bare,
     ):
         sample = ours.get("/openapi.json").json()["components"]["schemas"]["Row"]["example"]
-        for rows, count, bare in ((1, ones, bare_one), (MANY, manies, bare_many)):
-            split = {"columns": list(sample), "data": [list(sample.values())] * rows}
+        for count, requests in ((1, 100), (MANY, 4)):
+            split = {"columns": list(sample), "data": [list(sample.values())] * count}
             first = Line(ours.url, "/predict", json.dumps(split).encode())
             second = Line(url, "/invocations", json.dumps({"dataframe_split": split}).encode())
-            found: dict[str, list[float]] = {"ours": [], "mlflow": [], "bare": []}
-            for turn in range(TURNS + 1):  # the first does not count
-                for way, measure in (("ours", first.times), ("mlflow", second.times), ("bare", bare)):
-                    times = measure(count)
-                    found[way] += times if turn else []
-            _print(f"{kind}, {rows} rows", found)
-        print(
-            f"{kind}: memory {_resident([ours.running.pid if ours.running else 0]):.0f} MB, mlflow {_resident(_members(group)):.0f} MB\n",
-            flush=True,
-        )
+            found = _turns(turns, requests, {"ours": first.times, "theirs": second.times, "bare": partial(bare, count)})
+            yield from _compared(f"{kind}, {count:,} row{'s' * (count > 1)}", found)
+        held, theirs = _resident([ours.running.pid if ours.running else 0]), _resident(_members(group))
+        yield Row(f"{kind}: memory", "mlflow models serve, MB", held, theirs, held / theirs, "≤ 1 ×")
 
 
-def _print(work: str, found: dict[str, list[float]]) -> None:
+def _turns(turns: int, requests: int, ways: Mapping[str, Callable[[int], list[float]]]) -> dict[str, list[float]]:
+    """Seconds of each request, way after way, turn after turn; the first turn does not count."""
+    found: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(turns + 1):
+        for way, measure in ways.items():
+            found[way] += measure(requests) if turn else measure(requests)[:0]
+    return found
+
+
+def _compared(work: str, found: Mapping[str, list[float]]) -> Iterator[Row]:
     middle = {way: statistics.median(times) for way, times in found.items()}
     last = {way: statistics.quantiles(times, n=100)[98] for way, times in found.items()}
-    rate = {way: len(times) / sum(times) for way, times in found.items()}
-    print(
-        f"{work:<28} requests/s {rate['ours']:8.1f}  mlflow {rate['mlflow']:7.1f}  × {rate['ours'] / rate['mlflow']:5.2f} | "
-        f"median ms {1e3 * middle['ours']:7.2f}  mlflow {1e3 * middle['mlflow']:7.2f}  bare {1e3 * middle['bare']:7.2f}  "
-        f"of bare {middle['ours'] / middle['bare']:6.3f} | p99 ms {1e3 * last['ours']:7.2f}  mlflow {1e3 * last['mlflow']:7.2f}",
-        flush=True,
-    )
+    ours, theirs = (sum(found[way]) / len(found[way]) for way in ("ours", "theirs"))
+    if work.endswith("1 row"):
+        yield Row(f"{work}: requests a second", "mlflow models serve", ours, theirs, theirs / ours, "≥ 4 ×")
+    else:
+        yield Row(f"{work}: median", "the bare forward pass", middle["ours"], middle["bare"], middle["ours"] / middle["bare"], "≤ 1.15 ×")
+    yield Row(f"{work}: p99", "mlflow models serve", last["ours"], last["theirs"], last["ours"] / last["theirs"], "≤ 1 ×")
 
 
 class Line:
@@ -157,7 +151,11 @@ class Line:
 def _theirs(model: Path, log: Path) -> Iterator[tuple[str, int]]:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "-p", str(port), "--env-manager", "local"]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
     with log.open("wb") as output:
         running = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
     try:
@@ -175,16 +173,17 @@ def _theirs(model: Path, log: Path) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def _bare(model: Path, threads: int, rows: int) -> Iterator[Callable[[int], list[float]]]:
+def _bare(model: Path, threads: int) -> Iterator[Callable[[int, int], list[float]]]:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     with subprocess.Popen(
-        [sys.executable, "-c", BARE, str(model), str(threads), str(rows)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", BARE, str(model), str(threads)], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as running:
         assert running.stdin is not None
         assert running.stdout is not None
         stdin, stdout = running.stdin, running.stdout
 
-        def times(count: int) -> list[float]:
-            stdin.write(f"{count}\n")
+        def times(rows: int, count: int) -> list[float]:
+            stdin.write(f"{rows} {count}\n")
             stdin.flush()
             found: list[float] = json.loads(stdout.readline())
             return found
@@ -220,7 +219,7 @@ def _mixture(folder: Path, server: Server) -> int:
     return int(made.version)
 
 
-def _swaps(folder: Path, server: Server, count: int) -> None:
+def _swaps(folder: Path, server: Server, count: int) -> Iterator[Row]:
     """Promote version after version while four connections ask; every answer must be the one of the version in its header."""
     import xgboost as xgb
 
@@ -262,8 +261,8 @@ def _swaps(folder: Path, server: Server, count: int) -> None:
             one.join()
     wrong = sum(_wrong(name, told, right) for good, name, told in answers if good)
     failed = len(failures) + sum(not ok for ok, _, _ in answers)
-    print(f"{count} swaps under load: {len(answers)} answers, {failed} failed, {wrong} of another version than their header says")
-    print(f"reconcile → served: median {statistics.median(waits):.2f} s, longest {max(waits):.2f} s", flush=True)
+    yield Row(f"{count} swaps: failed or wrong answers", f"of {len(answers):,}", sum(waits), None, failed + wrong, "≤ 0")
+    yield Row("reconcile → served, the longest", "", statistics.median(waits), None, max(waits), "≤ 5 s")
 
 
 def _wrong(name: str, told: dict[str, Any], right: dict[str, float]) -> bool:
@@ -276,8 +275,3 @@ def _apply(scene: Scene, **bindings: Any) -> None:
     code = scene.reconcile().exit_code
     if code:
         raise RuntimeError(f"reconcile ended with {code}")
-
-
-if __name__ == "__main__":
-    os.environ |= {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "GIT_CONFIG_GLOBAL": os.devnull}
-    main(sys.argv[1:])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promotion.serving.bodies import CSV, JSON, PARQUET, read
+from promotion.serving.bodies import CSV, JSON, PARQUET, _parsed, _strictly, read
 from promotion.serving.columns import Column, Columns, Refused, arrays, matrix
 
 COLUMNS = Columns(
@@ -74,6 +74,7 @@ def test_a_word_that_the_table_does_not_have_is_other_where_the_model_learned_it
         ({"duration": None}, "duration", "a value is missing, and this column needs one"),
         ({"duration": 10**400}, "duration", "the number is too large, or infinite"),
         ({"packets": 3.5}, "packets", "a whole number is expected, not a fraction"),
+        ({"packets": 10**40}, "packets", f"the number is not between {-(1 << 63)} and {(1 << 63) - 1}"),
         ({"packets": 1 << 63}, "packets", f"the number is not between {-(1 << 63)} and {(1 << 63) - 1}"),
         ({"proto": 3}, "proto", "one of other, tcp, udp is expected, or its code from 0 to 2"),
         ({"proto": {}}, "proto", "one of other, tcp, udp is expected, or its code from 0 to 2"),
@@ -103,6 +104,7 @@ def test_all_faults_are_counted_and_the_first_listed() -> None:
         ("", JSON, "not JSON"),
         ("[" * 200_000, JSON, "nested too deep|not JSON"),
         ('{"a":' * 200_000, JSON, "nested too deep|not JSON"),
+        ('{"a":' * 1020 + "1" + "}" * 1020, JSON, "nested too deep|the body is no table"),
         ("[" + "9" * 5000 + "]", JSON, "too many digits"),
         ("[NaN]", JSON, "NaN is not JSON"),
         ('[{"a": 1, "a": 2}]', JSON, "names a key twice"),
@@ -162,6 +164,43 @@ def test_anything_is_a_table_or_refused(body: bytes, media: str) -> None:
 def test_any_json_is_a_table_or_refused(document: Any) -> None:
     with contextlib.suppress(Refused):
         assert np.isfinite(matrix(table(json.dumps(document), columns=PLAIN), PLAIN)).all()
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**63 - 1)
+        | st.floats(allow_nan=False)
+        | st.text(st.characters(codec="utf-8"), max_size=5),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["a", "b:", "data", ""]), inner, max_size=3),
+        max_leaves=30,
+    )
+)
+def test_the_quick_parser_reads_what_the_strict_one_reads(document: Any) -> None:
+    body = json.dumps(document, ensure_ascii=False).encode()
+    if b"Infinity" not in body:
+        assert _parsed(body) == _strictly(body) == document
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '[{"a": 1, "b": 2, "b": 3}]',
+        '[{"a": 1, "b": 2}, {"a": 1, "a": ":", "b": 2}]',
+        '{"columns": ["a", "b"], "data": [[1, 2]], "data": [[3, 4]]}',
+        '{"dataframe_split": {"columns": ["a", "b"], "columns": ["b", "a"], "data": [[1, 2]]}}',
+        '{"dataframe_records": [{"a": 1, "b": 2, "\\u0061": 3}]}',
+    ],
+)
+def test_a_key_that_is_named_twice_is_never_overlooked(body: str) -> None:
+    with pytest.raises(Refused, match="names a key twice"):
+        table(body, columns=PLAIN)
+
+
+def test_words_with_colons_are_words() -> None:
+    columns = Columns((Column("word", "string"), Column("n", "long")))
+    assert table('[{"word": "a:b::", "n": 1}]', columns=columns).rows == [("a:b::", 1)]
 
 
 def test_columns_of_other_types_keep_them() -> None:
