@@ -85,19 +85,17 @@ _ABLATED = frozenset({*of_classes.OF_PART, *of_numbers.OF_PART}) & (LESS_IS_BETT
 
 def best_part(counts: Counts, figure: str) -> str | None:
     """The single part of a composite model whose figure is best; None where no other part has it."""
-    if figure not in _ABLATED:
-        return None
-    known = figures(counts)
-    found = [(known.get(f"{name}.{figure}", math.nan), name) for name in counts.parts if name != WHOLE]
-    told = [(value, name) for value, name in found if not math.isnan(value)]
-    return (min if figure in LESS_IS_BETTER else max)(told, default=(0, None))[1]
+    return _best(counts, figures(counts), figure) if figure in _ABLATED else None
 
 
 def derived(counts: Counts) -> Mapping[str, float]:
     """Every figure, and what follows from several of them: ``ablation.<figure>`` of a composite model."""
-    found = figures(counts)
-    for figure in sorted(_ABLATED & found.keys()):
-        best = best_part(counts, figure)
-        if best is not None:
-            found[f"{ABLATION}.{figure}"] = found[figure] - found[f"{best}.{figure}"]
-    return found
+    known = figures(counts)
+    best = {figure: _best(counts, known, figure) for figure in sorted(_ABLATED & known.keys())}
+    return known | {f"{ABLATION}.{figure}": known[figure] - known[f"{part}.{figure}"] for figure, part in best.items() if part is not None}
+
+
+def _best(counts: Counts, known: Mapping[str, float], figure: str) -> str | None:
+    found = [(known.get(f"{name}.{figure}", math.nan), name) for name in counts.parts if name != WHOLE]
+    told = [(value, name) for value, name in found if not math.isnan(value)]
+    return (min if figure in LESS_IS_BETTER else max)(told, default=(0, None))[1]

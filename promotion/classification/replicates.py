@@ -219,7 +219,8 @@ def _check(made: Replicates, counts: Counts) -> None:
         require(np.array_equal(sum(pair[0] for pair in made.classes.values()), rows), "classes: other rows than the labels have")
     for name, column in made.sums.items():
         require(bool(np.isfinite(column).all()), f"{name}: not a number")
-    _check_areas(made, counts)
+    if made.areas:
+        _check_areas(made, counts)
 
 
 def _check_areas(made: Replicates, counts: Counts) -> None:

@@ -132,8 +132,8 @@ class Bound:
         found = measured.evidence(rule.evaluation, facts.evidence)
         if isinstance(found, Unknown):
             return Ruling(Status.ERRORED, expected, found.reason, found.hint)
-        more = _with_more(found, facts)
-        names = measured.chosen(rule.metric, found if "*" in rule.metric else more)
+        more = _with_more(found, facts) if {AGE, SIZE} & {rule.metric, rule.relative_to} else found
+        names = measured.chosen(rule.metric, more)
         if isinstance(names, Unknown):
             return Ruling(Status.ERRORED, expected, names.reason, names.hint)
         enough = measured.supported(rule.metric, names, found, rule.min_support)
