@@ -92,8 +92,11 @@ class Ended:
     isolation: str
 
 
-def run(arguments: Sequence[str], *, folder: Path, path: Path, limits: Limits, share: Share = ALONE) -> Ended:
-    """Run Python with these arguments in ``folder`` (also its home); ``path`` is where it may import from."""
+def run(arguments: Sequence[str], *, folder: Path, path: Path, limits: Limits, share: Share = ALONE, pickles: bool = False) -> Ended:
+    """Run Python with these arguments in ``folder`` (also its home); ``path`` is where it may import from.
+
+    ``pickles``: MLflow may load what is pickled, since a policy names the model.
+    """
     isolation, way = isolation_at_hand()
     mark = secrets.token_hex(16)
     prefix = [str(folder) if part == _FOLDER else part for part in way]
@@ -101,7 +104,7 @@ def run(arguments: Sequence[str], *, folder: Path, path: Path, limits: Limits, s
     with subprocess.Popen(  # noqa: S603 - the arguments are ours; what they lead to is what is confined here
         command,
         cwd=folder,
-        env=environment(folder, path, mark, share.threads),
+        env={**environment(folder, path, mark, share.threads), "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": str(pickles).lower()},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

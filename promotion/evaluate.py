@@ -91,7 +91,7 @@ def measure(
 
     Raises as ``evaluate``.
     """
-    problems = refusals(fetched.format)
+    problems = refusals(fetched.format, pickled=fetched.ref.name in evaluation.pickles)
     if problems:
         msg = f"not loaded: {'; '.join(problems)}"
         raise NotMeasured(msg, hint="log the model as pt2, or in the library's own format, without code_paths")
@@ -181,7 +181,9 @@ def _run(folder: Path, fetched: Fetched, evaluation: Evaluation, dataset: Path, 
         )
     )
     try:
-        ended = confine.run(["-m", "promotion.measure", str(task)], folder=folder, path=code.resolve(), limits=limits, share=share)
+        command = ["-m", "promotion.measure", str(task)]
+        pickles = fetched.ref.name in evaluation.pickles
+        ended = confine.run(command, folder=folder, path=code.resolve(), limits=limits, share=share, pickles=pickles)
     except OSError as error:
         msg = f"the evaluator could not be started: {error}"
         raise NotMeasured(msg, hint="check that this machine can start Python") from error

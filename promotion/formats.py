@@ -22,6 +22,8 @@ MLMODEL = "MLmodel"
 MAX_MLMODEL = 1 << 20
 MAX_FILES = 10_000
 _MOST = 20
+_PICKLES = frozenset({".pkl", ".pickle"})
+"""What a pickle that does not hide is called."""
 _DEEPEST = 32
 _SOURCE = re.compile(r"\.(?:py|pyc|pyx|pyd|so|dll|dylib|pth|egg|whl|sh|ipynb)(?:\.\d+)*", re.IGNORECASE)
 _OUTSIDE = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\~]|^[A-Za-z]:[/\\]|^[A-Za-z][A-Za-z0-9+.-]*://")
@@ -35,6 +37,7 @@ def inspect(folder: Path) -> Format:
     Raises Unreadable when a file, an archive or ``MLmodel`` cannot be read: nothing can be said of it then.
     """
     found: list[str] = []
+    pickles: list[str] = []
     seen: set[str] = set()
     try:
         for path in _files(folder, found):
@@ -43,6 +46,7 @@ def inspect(folder: Path) -> Format:
                 continue
             one = kinds.held(path, where)
             found += one.findings
+            pickles += one.findings if one.kind == kinds.PICKLE and path.suffix in _PICKLES else ()
             if _SOURCE.fullmatch(path.suffix) and one.kind == kinds.TEXT:
                 found.append(f"{where}: source code")
             elif one.kind != kinds.TEXT:
@@ -53,7 +57,7 @@ def inspect(folder: Path) -> Format:
     except OSError as error:
         msg = f"the artifact cannot be read: {error.strerror or error}"
         raise Unreadable(msg, hint="check the disk, then run it again") from error
-    return Format(loader, "+".join(sorted(seen)) or "empty", tuple((found + problems)[:_MOST]))
+    return Format(loader, "+".join(sorted(seen)) or "empty", tuple((found + problems)[:_MOST]), tuple(pickles))
 
 
 def _files(folder: Path, found: list[str]) -> Iterator[Path]:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from promotion import archives, pickles
 
-TEXT = "text"
+TEXT, PICKLE = "text", "pickle"
 _CHUNK = 1 << 20
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _PACKED = {
@@ -59,7 +59,7 @@ def held(path: Path, where: str) -> Held:
     if _is_text(path):
         return _text(prefix, size, where)
     if pickles.is_pickle(prefix, size=size):
-        return Held("pickle", (f"{where}: a pickle",))
+        return Held(PICKLE, (f"{where}: a pickle",))
     if _holds_zip(path):
         return Held(None, (f"{where}: an archive hides in it",))
     if prefix.startswith(b"{") and _walks(path, _ubjson):
@@ -73,7 +73,7 @@ def held(path: Path, where: str) -> Held:
 
 def _text(prefix: bytes, size: int, where: str) -> Held:
     if pickles.is_pickle(prefix, size=size):
-        return Held("pickle", (f"{where}: a pickle written as text",))
+        return Held(PICKLE, (f"{where}: a pickle written as text",))
     if _XGBOOST_JSON.match(prefix):
         return Held("xgboost")
     if prefix.startswith(b"tree\nversion="):

@@ -122,7 +122,8 @@ def fetch(
     left_out: dict[str, None] = {}
     for ref in dict.fromkeys(versions):
         try:
-            digest = _fetched(workspace, ref, folder)
+            pickled = any(ref.name in one.pickles for _, policies, _ in sets for one in policies.evaluations_for(ref.name))
+            digest = _fetched(workspace, ref, folder, pickled=pickled)
             for sha, policies, root in sets:
                 for evaluation in policies.evaluations_for(ref.name):
                     if search(sources, evaluate.evidence_key(digest, evaluation, root)).evidence is None:
@@ -135,13 +136,13 @@ def fetch(
     return made
 
 
-def _fetched(workspace: Workspace, ref: ModelVersionRef, folder: Path) -> str:
+def _fetched(workspace: Workspace, ref: ModelVersionRef, folder: Path, *, pickled: bool) -> str:
     """Download one version under the name of its digest; returns the digest. Raises for bytes that must not be loaded."""
     workspace.report(f"fetching {ref.name}/{ref.version}")
     scratch = folder / "models" / "part"
     try:
         fetched = evaluate.fetch(workspace.registry, ref, scratch)
-        if problems := refusals(fetched.format):
+        if problems := refusals(fetched.format, pickled=pickled):
             raise evaluate.NotMeasured(f"not to be loaded: {'; '.join(problems)}")
         target = scratch.with_name(fetched.artifact.digest)
         if not target.exists():

@@ -54,6 +54,9 @@ class Evaluation:
     lock: str | None = None
     """The file that pins the libraries it runs with, relative to the repository: its hash is part of the evaluator's identity."""
 
+    pickles: tuple[str, ...] = ()
+    """Models whose pickles may be loaded, as the rules about formats name them."""
+
     @property
     def files(self) -> tuple[str, ...]:
         """Everything of the repository that the evaluator's identity covers, as patterns."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from pydantic import BaseModel
@@ -14,7 +14,7 @@ from promotion.config import exceptions, yamlsource
 from promotion.config.document import Document, Items, Scalar, Source, Table, described
 from promotion.config.schema import AnyEvaluation, EvaluationEntry, EvaluationsFile, PolicyFile, RuleEntry
 from promotion.config.wording import nearest, report_odd, validated
-from promotion.gates import BUILT_IN, GATES
+from promotion.gates import BUILT_IN, GATES, formats
 from promotion.policies import Dataset, Evaluation, Policies, Rule
 from promotion.verdicts import Barred, Waiver
 
@@ -38,7 +38,7 @@ class Read:
     names: dict[str, str] = field(default_factory=dict)
     """Every evaluation, by its place, right or wrong."""
     models: list[tuple[Document, Scalar]] = field(default_factory=list)
-    """Every model that a waiver names, where it names it."""
+    """Every model that a waiver or a list of pickles names, where it names it."""
     figures: list[tuple[Document, Scalar, tuple[str, ...], str | None]] = field(default_factory=list)
     """Every figure that a rule names, where it names it; for which models, and the evaluation where it names one."""
     excused: list[tuple[Document, Scalar]] = field(default_factory=list)
@@ -71,6 +71,8 @@ def read(sources: Sequence[Source]) -> Read:
             document.report(root, "this is neither rules nor evaluations, waivers or a quarantine", "kind", _WHAT)
             continue
         report_odd(document, root, {(problem.place.line - 1, problem.place.column - 1) for problem in document.problems})
+    pickles = tuple(sorted({name for rule in rules if isinstance(rule.parameters, formats.Parameters) for name in rule.parameters.pickle}))
+    evaluations = [replace(one, pickles=pickles) for one in evaluations] if pickles else evaluations
     found.policies = Policies(tuple(rules), tuple(evaluations), found.policies.digest, tuple(barred), tuple(waivers))
     found.documents = tuple(documents)
     return found
@@ -119,6 +121,8 @@ def _rules(document: Document, root: Table, found: Read) -> list[Rule]:
         against = entry.get("against")
         if isinstance(against, Scalar):
             found.excused.append((document, against))
+        pickles = entry.get("pickle")
+        found.models += [(document, name) for name in (pickles.items if isinstance(pickles, Items) else ()) if isinstance(name, Scalar)]
         parameters = _parameters(document, entry, index)
         if parameters is not None and file is not None:
             values = file.rules[index]

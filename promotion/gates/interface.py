@@ -94,6 +94,8 @@ class Format:
     loader_module: str | None
     kind: str
     findings: tuple[str, ...]
+    pickles: tuple[str, ...] = ()
+    """Those of the findings that are whole files which say by their name that they are pickles: a policy may allow them."""
 
 
 @dataclass(frozen=True, slots=True)

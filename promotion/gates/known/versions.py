@@ -48,7 +48,10 @@ def known_formats(rule: formats.Parameters, facts: Facts) -> Known:
     def form(found: Format) -> Facts:
         return replace(facts, format=found)
 
-    pickle = "model.bin: a pickle, which runs code when it is loaded"
+    def named_not(known: Facts) -> Facts:
+        return replace(known, change=replace(known.change, model=f"{known.change.model}-of-no-list"))
+
+    pickle, own = "model.bin: a pickle, which runs code when it is loaded", "model.pkl: a pickle"
     return Known(
         form(Format(loader, kind, ())),
         (
@@ -56,6 +59,7 @@ def known_formats(rule: formats.Parameters, facts: Facts) -> Known:
             Bad("a kind that is not on the list", form(Format(loader, "archive", ()))),
             Bad("a loader that is not on the list", form(Format("mlflow.pyfunc.model", kind, ()))),
             Bad("no loader", form(Format(None, kind, ()))),
+            Bad("a pickle of a model that is not named", named_not(form(Format("mlflow.sklearn", "pickle", (own,), (own,))))),
             Bad("files that cannot be read", replace(facts, format=UNKNOWN), Status.ERRORED),
         ),
     )

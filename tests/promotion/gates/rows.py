@@ -15,5 +15,6 @@ from tests.promotion.gates.samples import (
 
 Rows = list[tuple[dict[str, Any], Facts, Status, str]]
 PASSED, FAILED, ERRORED, INCONCLUSIVE = Status.PASSED, Status.FAILED, Status.ERRORED, Status.INCONCLUSIVE
+WARNED = Status.WARNED
 HEAL = change(kind=ChangeKind.HEAL, before=4)
 ROLLBACK = change(kind=ChangeKind.ROLLBACK, before=5)

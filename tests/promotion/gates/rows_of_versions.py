@@ -15,9 +15,10 @@ from promotion.gates.interface import (
     Signature,
 )
 from promotion.registry.interface import Artifact, Run
-from tests.promotion.gates.rows import ERRORED, FAILED, HEAL, INCONCLUSIVE, PASSED, ROLLBACK, Rows
+from tests.promotion.gates.rows import ERRORED, FAILED, HEAL, INCONCLUSIVE, PASSED, ROLLBACK, WARNED, Rows
 from tests.promotion.gates.samples import (
     DIGEST,
+    NAME,
     OTHER,
     OUT_OF_REACH,
     applied,
@@ -93,6 +94,7 @@ LINEAGE: Rows = [
     ({"repository": "https://git.example.org/train"}, facts(), ERRORED, "was not looked at"),
     ({"repository": "https://git.example.org/train"}, facts(lineages={"https://git.example.org/train": facts().lineage}), PASSED, "v1.0.0"),
 ]
+PICKLED = Format("mlflow.sklearn", "pickle", ("model.pkl: a pickle",), ("model.pkl: a pickle",))
 FORMATS: Rows = [
     ({}, facts(), PASSED, "pt2"),
     ({"allow": ["xgboost"]}, facts(), FAILED, "'pt2' is not an allowed kind"),
@@ -101,6 +103,13 @@ FORMATS: Rows = [
     ({}, facts(format=Format(None, "pt2", ())), FAILED, "names no loader_module"),
     ({}, facts(format=Format("mlflow.pytorch", "pt2", ("data/x: a pickle",))), FAILED, "data/x: a pickle"),
     ({}, facts(format=Format("mlflow.pytorch", "pickle", ())), FAILED, "'pickle'"),
+    ({"pickle": [NAME]}, facts(format=PICKLED), WARNED, "runs code where it is measured and loaded (model.pkl: a pickle)"),
+    ({"pickle": ["another"]}, facts(format=PICKLED), FAILED, "model.pkl: a pickle"),
+    ({"pickle": [NAME]}, facts(format=replace(PICKLED, pickles=())), FAILED, "model.pkl: a pickle"),
+    ({"pickle": [NAME]}, facts(format=replace(PICKLED, kind="pickle+pt2")), FAILED, "model.pkl: a pickle"),
+    ({"pickle": [NAME]}, facts(format=replace(PICKLED, loader_module="mlflow.pyfunc.model")), FAILED, "mlflow.pyfunc.model"),
+    ({"pickle": [NAME]}, facts(format=replace(PICKLED, findings=(*PICKLED.findings, "code/: a code folder"))), FAILED, "code/: a code"),
+    ({"pickle": [NAME]}, facts(), PASSED, "pt2 loaded by mlflow.pytorch"),
     ({}, facts(format=Format("mlflow.pytorch", "pt2+xgboost", ())), FAILED, "pt2+xgboost"),
     ({}, facts(format=OUT_OF_REACH), ERRORED, "does not answer"),
 ]
