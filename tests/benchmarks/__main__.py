@@ -24,6 +24,7 @@ ALL = (
     "promoting",
     "judging",
     "evaluating",
+    "scoring",
     "resampling",
     "looking",
     "returning",

@@ -25,10 +25,11 @@ class Scale:
     promotions: int = 500
     growth: tuple[int, ...] = (100, 1000, 5000)
     declared: int = 10_000
+    scored: int = 200_000
     runs: int = 5
 
 
-QUICK = Scale(models=100, promotions=40, growth=(50, 100, 200), declared=1000, runs=3)
+QUICK = Scale(models=100, promotions=40, growth=(50, 100, 200), declared=1000, scored=20_000, runs=3)
 
 
 @dataclass(frozen=True)

@@ -3,52 +3,41 @@
 The bare pass gets the rows as one float32 tensor and does nothing but call the graph in batches of the same size, without repeating
 any row and without looking at the answers. Times are of the processor, on one thread, and the ways take turns at chunks of rows in
 one process, so that other work on the machine slows all of them alike. Memory is the peak of a fresh process for each way.
-
-    python -m tests.benchmarks.scoring
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.measuring import PYTHON, Row, Scale
 from train.flows import Flows
 from train.scoring import PIECE, Scorer, load, predict
 
-ROWS = 200_000
 CHUNK = 20_000
 STREAM_ROWS = 500
-MEGABYTE = 1024
-WAYS = {
-    "bare": "the bare forward pass",
-    "predict": "scoring.predict",
-    "outcomes": "evaluation.outcomes, every block",
-    "measure": "the same with metrics and intervals",
-}
+REFERENCE = "the bare forward pass"
+WAYS = {"predict": "scoring.predict", "outcomes": "the evaluator's outcomes"}
 Work = Callable[[], object]
 
 
-def main() -> None:
-    """Make a model and rows, measure, print the table."""
-    with tempfile.TemporaryDirectory(prefix="scoring-bench-") as scratch:
-        folder = Path(scratch)
-        _model(folder)
-        seconds = _child("time", folder)
-        peak = {way: _child(way, folder)["peak"] for way in WAYS}
-    print(f"\nscoring {ROWS:,} rows with an exported mixture of the settings' size, one thread, calls of {PIECE:,} rows\n")
-    print(f"{'work':<36} {'seconds':>8} {'ratio':>6} {'extra MB':>9}  goal")
+def rows(scale: Scale, folder: Path) -> Iterator[Row]:
+    """Time of each way, then its memory."""
+    _model(folder)
+    seconds = _child("time", scale.scored, folder)
     for way, words in WAYS.items():
-        goal = "≤ 1.15, ≤ 300 MB" if way in {"predict", "outcomes"} else ""
-        print(f"{words:<36} {seconds[way]:>8.2f} {seconds[way] / seconds['bare']:>6.3f} {peak[way] - peak['bare']:>9.0f}  {goal}")
+        work = f"{words}, {scale.scored:,} rows"
+        yield Row(work, REFERENCE, seconds[way], seconds["bare"], seconds[way] / seconds["bare"], "≤ 1.15")
+    peaks = {way: _child(way, scale.scored, folder)["peak"] for way in ("bare", *WAYS)}
+    for way, words in WAYS.items():
+        yield Row(f"memory of {words}", f"{REFERENCE}, MB", peaks[way], peaks["bare"], peaks[way] - peaks["bare"], "≤ 300 MB more")
 
 
 def _model(folder: Path) -> None:
@@ -63,28 +52,29 @@ def _model(folder: Path) -> None:
     np.savez(folder / "rows.npz", values=flows.values, attack=flows.attack, columns=np.array(flows.columns), kinds=flows.kinds)
 
 
-def _child(task: str, folder: Path) -> dict[str, float]:
+def _child(task: str, count: int, folder: Path) -> dict[str, float]:
     """What a process of its own measured."""
-    done = subprocess.run([sys.executable, "-m", "tests.benchmarks.scoring", task, str(folder)], check=True, stdout=subprocess.PIPE)
+    command = [PYTHON, "-m", "tests.benchmarks.scoring", task, str(count), str(folder)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    sys.stderr.write(f"  {task}: {found}\n")
     return found
 
 
-def _measure(task: str, folder: Path) -> dict[str, float]:
+def _measure(task: str, count: int, folder: Path) -> dict[str, float]:
     import torch
 
     torch.set_num_threads(1)
     scorer = load(folder / "model")
     kept = np.load(folder / "rows.npz")
-    rows = np.resize(np.arange(len(kept["attack"])), ROWS)
+    rows = np.resize(np.arange(len(kept["attack"])), count)
     scorer.forward(np.zeros((2, len(scorer.inputs)), dtype=np.float32))
     if task != "time":
         _work(task, scorer, kept, rows)()
-        return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE}
-    found = dict.fromkeys(WAYS, 0.0)
-    for start in range(0, ROWS, CHUNK):
-        for way in WAYS:
+        # Not getrusage: that begins with what the parent had.
+        return {"peak": float(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024}
+    found = dict.fromkeys(("bare", *WAYS), 0.0)
+    for start in range(0, count, CHUNK):
+        for way in found:
             work = _work(way, scorer, kept, rows[start : start + CHUNK])
             began = time.process_time()
             work()
@@ -94,7 +84,6 @@ def _measure(task: str, folder: Path) -> dict[str, float]:
 
 def _work(way: str, scorer: Scorer, kept: dict[str, np.ndarray], rows: np.ndarray) -> Work:
     from train.evaluation import of_flows
-    from train.tally import fold
 
     streams = np.arange(len(rows)) // STREAM_ROWS
     if way == "bare":
@@ -107,13 +96,9 @@ def _work(way: str, scorer: Scorer, kept: dict[str, np.ndarray], rows: np.ndarra
     ours: dict[str, Work] = {
         "predict": lambda: predict(scorer, flows),
         "outcomes": lambda: sum(len(block["index"]) for block in of_flows(scorer, flows)),
-        "measure": lambda: fold(of_flows(scorer, flows)),
     }
     return ours[way]
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(json.dumps(_measure(sys.argv[1], Path(sys.argv[2]))))
-    else:
-        main()
+    print(json.dumps(_measure(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))))
