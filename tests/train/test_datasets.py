@@ -82,6 +82,13 @@ def test_names_with_spaces_and_a_name_that_stands_twice(read: Callable[..., Flow
     assert flows.stream.tolist() == [0, 0]
 
 
+def test_a_mark_of_utf_8_before_the_first_name_is_no_part_of_it(read: Callable[..., Flows]) -> None:
+    content = cicids(b"BENIGN", "Web Attack – XSS".encode())
+    flows = read(b"\xef\xbb\xbf" + content)
+    assert np.array_equal(flows.values, read(content).values)
+    assert flows.kinds.tolist() == ["BENIGN", "Web Attack - XSS"]
+
+
 def test_infinity_nan_and_empty_cells_are_kept_as_such(read: Callable[..., Flows]) -> None:
     flows = read(cicids(b"BENIGN", c14="Infinity", c15="NaN", c16="", c17="-Infinity", c18=" 7"))
     found = flows.values[0, [flows.columns.index(cicids2017.COLUMNS[place]) for place in (14, 15, 16, 17, 18)]]

@@ -181,6 +181,18 @@ def test_a_raw_capture_may_have_the_owners_names_above_it_and_be_parquet(tmp_pat
     assert np.array_equal(bare.group, stored.group)
 
 
+def test_a_raw_capture_whose_columns_a_tool_numbered_has_the_same_rows(tmp_path: Path, read: Callable[..., Flows]) -> None:
+    content = raw({}, {"attack_cat": " Shellcode ", "label": "1"})
+    bare = read(content, "unsw-nb15")
+    table = pd.read_csv(tmp_path / "rows.csv", header=None).rename(columns=str)
+    table.to_parquet(tmp_path / "numbered.parquet")
+    table.to_csv(tmp_path / "numbered.csv", index=False)
+    for name in ("numbered.parquet", "numbered.csv"):
+        flows = datasets.load("unsw-nb15", [tmp_path / name])
+        assert np.array_equal(bare.values, flows.values)
+        assert flows.kinds.tolist() == ["Normal", "Shellcode"]
+
+
 def test_partitions_under_each_others_names_are_told_by_their_content(tmp_path: Path) -> None:
     """The official testing set has 37,000 normal rows and 45,332 attacks."""
     rows: list[dict[str, str]] = [{}] * 37_000 + [{"attack_cat": "Fuzzers", "label": "1"}] * 45_332

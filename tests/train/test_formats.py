@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from train import datasets
 from train.datasets import cicids2017, synthetic, unsw_nb15
-from train.datasets.rows import Bursts, in_order
+from train.datasets.rows import Bursts, Order, in_order
 from train.errors import TrainError
 from train.flows import NO_CONTEXT, Flows, split, vectors
 
@@ -163,11 +163,36 @@ def test_the_owners_defects_come_on_request(tmp_path: Path) -> None:
     assert "SSH-Patator" not in flows.kinds
 
 
+def test_a_mixed_part_of_a_file_has_no_context_and_a_stream_begins_after_it(tmp_path: Path) -> None:
+    synthetic.write(tmp_path / "rows.csv", rows=5000, seed=4)
+    head, *lines = (tmp_path / "rows.csv").read_text().splitlines()
+    lines[1000:3000] = [lines[place] for place in 1000 + np.random.default_rng(0).permutation(2000)]
+    (tmp_path / "rows.csv").write_text("\n".join([head, *lines]) + "\n")
+    flows = datasets.load("synthetic", [tmp_path / "rows.csv"])
+    assert flows.stream.tolist() == [0] * 1000 + [NO_CONTEXT] * 2000 + [1] * 2000
+    assert len(np.unique(flows.group[1000:3000])) < 2000, "bursts, as in the rest of the file"
+
+
 def test_few_rows_are_taken_as_they_come() -> None:
-    assert in_order(np.arange(20))
-    assert in_order(np.zeros(5000))
-    assert not in_order(np.random.default_rng(1).integers(0, 50, 5000))
-    assert in_order(np.repeat(np.random.default_rng(1).integers(0, 50, 500), 10))
+    mixed = np.random.default_rng(1).integers(0, 50, 5000)
+    for otherwise in (True, False):
+        assert in_order(np.arange(20), otherwise=otherwise) == otherwise
+        assert in_order(np.zeros(5000), otherwise=otherwise)
+        assert not in_order(mixed, otherwise=otherwise)
+        assert in_order(np.repeat(mixed[:500], 10), otherwise=otherwise)
+        # Fifty ports: two rows share one by chance in 2 % of all pairs.
+        assert in_order(mixed, otherwise=otherwise, repeats=0.05) == otherwise
+
+
+def test_a_scan_of_ports_stands_in_the_order_of_its_file() -> None:
+    """No port comes twice in it, so its rows cannot tell; the order goes on, over the pieces that a file is read in as well."""
+    order = Order()
+    bursts = np.repeat(np.random.default_rng(1).integers(0, 9, 300), 10)
+    first = order.of(np.concatenate([bursts, np.arange(1000)]))
+    second = order.of(np.arange(2000))
+    assert np.concatenate([first[0], second[0]]).all()
+    assert np.flatnonzero(np.concatenate([first[1], second[1]])).tolist() == [0]
+    assert [part.tolist() for part in order.of(np.arange(0))] == [[], []]
 
 
 def test_a_burst_ends_with_its_label_or_after_a_hundred_rows() -> None:

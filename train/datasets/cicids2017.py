@@ -4,9 +4,9 @@ The owners' files have leading spaces in the names, ``Fwd Header Length`` twice,
 dash in some labels. Both formats give the same features: ids, addresses, ports and times are identities, not features.
 
 Streams: a file with times is in order unless they jump to and fro; a new stream begins where time goes back or stands still for an
-hour. A file without times is one stream, unless its rows are plainly in no order (neighbours share no more ports than chance has it).
-Rows in no order have no context. Groups: who talked to whom in which minute where addresses are there, else bursts of one label, else
-equal feature vectors.
+hour. A file without times is one stream, but for stretches of a thousand rows that are plainly in no order (neighbours share no more
+ports than chance has it); a new stream begins after them. Rows in no order have no context. Groups: who talked to whom in which minute
+where addresses are there, else bursts of one label, else equal feature vectors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from train.datasets.layout import Layout, Piece
-from train.datasets.rows import Array, Bursts, Clock, Streams, hashed, in_order, known
+from train.datasets.rows import Array, Bursts, Clock, Order, Streams, hashed, known
 from train.datasets.table import pieces
 from train.errors import TrainError
 from train.flows import Flows, vectors
@@ -68,22 +68,20 @@ class _Place:
 
     def __init__(self, streams: Streams, bursts: Bursts, clock: Clock) -> None:
         self._streams, self._bursts, self._clock = streams, bursts, clock
-        self._ordered: bool | None = None
+        self._order = Order()
 
     def timed(self, path: Path, table: pd.DataFrame) -> tuple[Array, Array]:
         """(N,) streams and groups of rows with times and addresses."""
         times = seconds(path, table["Timestamp"])
         breaks = self._clock.breaks(times)
         groups = hashed(table["Source IP"], table["Destination IP"], pd.Series(times // 60))
-        return self._streams.of(len(table), ordered=self._clock.ordered, breaks=breaks, begins=False), groups
+        return self._streams.of(np.full(len(table), self._clock.ordered), breaks), groups
 
     def untimed(self, table: pd.DataFrame, kinds: Array, values: Array) -> tuple[Array, Array]:
         """The same of rows that have neither."""
-        begins = self._ordered is None and bool(len(table))
-        if begins:
-            self._ordered = in_order(table["Destination Port"].to_numpy(dtype=str))
-        groups = self._bursts.of(kinds) if self._ordered else vectors(values)
-        return self._streams.of(len(table), ordered=bool(self._ordered), begins=begins), groups
+        ordered, begins = self._order.of(table["Destination Port"].to_numpy(dtype=str))
+        groups = self._bursts.of(kinds) if self._order.whole else vectors(values)
+        return self._streams.of(ordered, begins), groups
 
 
 def seconds(path: Path, stamps: pd.Series) -> Array:

@@ -48,9 +48,13 @@ class Piece:
     blank: int = 0
 
 
+_MARK = "^(\ufeff|ï»¿)"
+"""The mark that some tools begin UTF-8 with, and the same read as cp1252."""
+
+
 def spelt(name: str) -> str:
     """A column's name in our spelling: no spaces around it, and not the number that tools put behind one that stands twice."""
-    return re.sub(r"\.1$", "", name.strip().lstrip("\ufeff").strip())
+    return re.sub(r"\.1$", "", re.sub(_MARK, "", name.strip()).strip())
 
 
 def numbered(columns: Sequence[str]) -> list[str]:

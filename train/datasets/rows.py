@@ -24,6 +24,10 @@ BACKWARD = 0.05
 FEW_TIMES = 20
 FEW = 500
 """Rows that are too few to tell whether they stand in order."""
+STRETCH = 1000
+"""Rows of which it is told together; the last stretch is up to twice as long."""
+REPEATS = 0.05
+"""Chance that two rows share an identity from which on a stretch tells by itself: with less, order hardly shows."""
 
 
 class Streams:
@@ -32,17 +36,12 @@ class Streams:
     def __init__(self) -> None:
         self._next = 0
 
-    def of(self, rows: int, *, ordered: bool, breaks: Array | None = None, begins: bool) -> Array:
-        """(N,) for the next rows of a file; ``begins``: they are its first; ``breaks`` (N,) true where a new stream begins."""
-        if not ordered:
-            return np.full(rows, NO_CONTEXT, dtype=np.int64)
-        steps = np.zeros(rows, dtype=np.int64) if breaks is None else breaks.astype(np.int64)
-        if begins and rows:
-            steps[0] = 1
-        found = self._next - 1 + np.cumsum(steps)
-        if rows:
+    def of(self, ordered: Array, breaks: Array) -> Array:
+        """(N,) for the next rows of a file, both (N,) bool: which stand in order, and where a new stream begins."""
+        found = self._next - 1 + np.cumsum(breaks.astype(np.int64))
+        if len(found):
             self._next = int(found[-1]) + 1
-        return found
+        return np.where(ordered, found, NO_CONTEXT)
 
 
 class Bursts:
@@ -90,18 +89,43 @@ class Clock:
         return found
 
 
-def in_order(identities: Array) -> bool:
-    """Whether rows stand in capture order: neighbours then share an identity (a port, say) more often than chance has it.
+class Order:
+    """Which rows of a file without times stand in capture order, stretch by stretch: parts of it may have been mixed.
 
-    Rows in random order give a share of sum p²; three standard errors and one point above it are needed. True where it cannot be told:
-    few rows (they are taken as they come), or one identity for nearly all.
+    Neighbours in order share an identity (a port, say) more often than chance has it. What a stretch cannot tell, the rows of the
+    file that were read first do (``whole``).
+    """
+
+    def __init__(self) -> None:
+        self.whole: bool | None = None
+        self._last = False
+
+    def of(self, identities: Array) -> tuple[Array, Array]:
+        """(N,) bool for the next rows: whether they stand in order, and where an order begins."""
+        found, begins = np.zeros((2, len(identities)), dtype=bool)
+        if self.whole is None and len(identities):
+            self.whole = in_order(identities, otherwise=True)
+        for part in np.array_split(np.arange(len(identities)), max(1, len(identities) // STRETCH)):
+            ordered = in_order(identities[part], otherwise=bool(self.whole), repeats=REPEATS)
+            found[part], begins[part[:1]] = ordered, ordered and not self._last
+            self._last = ordered if len(part) else self._last
+        return found, begins
+
+
+def in_order(identities: Array, *, otherwise: bool, repeats: float = 0.0) -> bool:
+    """Whether neighbours share an identity more often than chance has it; ``otherwise`` where it cannot be told, of few rows.
+
+    Rows in random order give a share of sum p²; three standard errors and one point above it are needed. One identity for nearly all
+    rows is order; with a chance below ``repeats``, rows that show none may stand in order all the same.
     """
     if len(identities) < FEW:
-        return True
+        return otherwise
     _, counts = np.unique(identities, return_counts=True)
     chance = float(((counts / len(identities)) ** 2).sum())
     same = float((identities[1:] == identities[:-1]).mean())
-    return chance > NEARLY_ALL or same > chance + 3 * (chance * (1 - chance) / len(identities)) ** 0.5 + 0.01
+    if chance > NEARLY_ALL or same > chance + 3 * (chance * (1 - chance) / len(identities)) ** 0.5 + 0.01:
+        return True
+    return otherwise and chance < repeats
 
 
 def hashed(*columns: pd.Series) -> Array:

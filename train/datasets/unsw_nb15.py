@@ -51,6 +51,8 @@ LAYOUTS = (
     Layout("partition", COLUMNS, (*(name for name in FEATURES if name not in WORDS), "label")),
     Layout("raw", RAW, _RAW_NUMBERS, head=False),
     Layout("raw", RAW, _RAW_NUMBERS, titles=TITLES),
+    # Tools that write a table without names elsewhere, Parquet above all, number its columns.
+    Layout("raw", RAW, _RAW_NUMBERS, titles=tuple(map(str, range(len(RAW))))),
 )
 CATEGORIES = ("Normal", "Analysis", "Backdoor", "DoS", "Exploits", "Fuzzers", "Generic", "Reconnaissance", "Shellcode", "Worms")
 _NAMES = {name.casefold(): name for name in CATEGORIES} | {"backdoors": "Backdoor", "": "Normal"}
@@ -104,11 +106,11 @@ def _flows(path: Path, piece: Piece, streams: Streams, clock: Clock) -> Flows:
     kinds, attack = _truth(path, table)
     raw = piece.layout.name == "raw"
     values = _values(table, raw=raw)
-    breaks = clock.breaks(_times(path, table)) if raw else None
+    breaks = clock.breaks(_times(path, table)) if raw else np.zeros(len(table), dtype=bool)
     return Flows(
         columns=FEATURES,
         values=values,
-        stream=streams.of(len(table), ordered=raw and clock.ordered, breaks=breaks, begins=False),
+        stream=streams.of(np.full(len(table), raw and clock.ordered), breaks),
         kinds=kinds,
         attack=attack,
         digest="",
