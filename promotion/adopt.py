@@ -16,7 +16,7 @@ from promotion.domain import AppliedBinding, AppliedModel, Bound, Observed
 from promotion.errors import PromotionError
 from promotion.journal import Entry, EntryKind, RecordedChange
 from promotion.record import Stamp, kept_tags
-from promotion.survey import JOURNAL_TAG
+from promotion.remembered import JOURNAL_TAG
 from promotion.verdicts import Status
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from promotion.config.wording import nearest
 from promotion.digests import compute
 from promotion.domain import Declared, Problem
 from promotion.errors import Exit, InvalidFiles, PromotionError, UsageError
+from promotion.remembered import check_memory
 from promotion.repository import working_files
-from promotion.survey import check_memory
 
 if TYPE_CHECKING:
     from promotion.config.load import Source

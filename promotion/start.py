@@ -25,8 +25,8 @@ from promotion.inservice import By, InService, in_service, in_use
 from promotion.journal import check_free, open_intent
 from promotion.plan import plan
 from promotion.record import Stamp
+from promotion.remembered import JOURNAL_TAG, check_memory
 from promotion.repository import create, policy_files, present_files
-from promotion.survey import JOURNAL_TAG, check_memory
 
 if TYPE_CHECKING:
     from promotion.git import Commit

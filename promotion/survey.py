@@ -14,6 +14,7 @@ from promotion.cycles import collector_paused
 from promotion.domain import Desired, Observed
 from promotion.errors import JournalError, Unavailable
 from promotion.plan import plan
+from promotion.remembered import check_memory
 from promotion.repository import Declaration, Layout, desired_at
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from promotion.journal import Journal, State
     from promotion.pulls import PullRequest
     from promotion.registry.interface import Registry
-
-JOURNAL_TAG = "promotion.journal"
-"""The registered model's tag in which the registry keeps the journal's root and head: ``ROOT/HEAD``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,32 +136,3 @@ def only(made: Plan, model: str) -> Plan:
         changes=tuple(change for change in made.changes if change.model == model),
         operations=tuple(operation for operation in made.operations if operation.model == model),
     )
-
-
-def check_memory(journal: Journal, state: State, observed: Observed) -> None:
-    """Compare the journal with what the registry remembers of its head. Raises JournalError when they do not belong together.
-
-    Reading the journal verifies its newest entry alone; what was added since the newest entry that the registry remembers is
-    verified here, entry by entry, so that the holder of a removed key cannot slip two entries in.
-    """
-    remembered = {name: tag for name, model in sorted(observed.models.items()) if (tag := model.tags.get(JOURNAL_TAG))}
-    # One process for all models: each may remember an entry of its own.
-    entries = journal.git.first_parents(state.head) if remembered and state.head else ()
-    known = frozenset(entries)
-    for name, tag in remembered.items():
-        root, _, head = tag.partition("/")
-        if state.root != root:
-            raise JournalError(
-                f"{name!r} belongs to another journal: it starts at {root[:12]}, this one at {(state.root or 'nothing')[:12]}",
-                hint=f"run this in the repository that owns {name}; "
-                f"if the journal was replaced on purpose, delete the tag {JOURNAL_TAG} of the model",
-            )
-        if head not in known:
-            raise JournalError(
-                f"the journal was cut: the registry remembers entry {head[:12]} for {name!r}, which the branch no longer has",
-                hint=f"restore the branch from a clone that has this entry: git push origin {head[:12]}:refs/heads/promotion-journal",
-            )
-    heads = {tag.partition("/")[2] for tag in remembered.values()}
-    newest = next((sha for sha in entries if sha in heads), None)
-    if newest not in {None, state.head} and (faults := journal.verify(since=newest, fetch=False)):
-        raise JournalError(f"the journal does not verify: {faults[0]}", hint="promotion journal verify shows every fault")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promotion.errors import PromotionError, Unavailable
-from promotion.survey import JOURNAL_TAG
+from promotion.remembered import JOURNAL_TAG
 from promotion.verdicts import Status
 from promotion.writing import Pace, write
 

@@ -76,6 +76,13 @@ def registry(shared: Shared, until: datetime | None = None) -> Registry:
     return connect(shared.tracking_uri, shared.registry_uri, left=_left(until))
 
 
+def names_registry(shared: Shared) -> bool:
+    """Whether the options or MLflow's own variables name a registry."""
+    from promotion.registry.connect import named
+
+    return named(shared.tracking_uri, shared.registry_uri)[1] is not None
+
+
 def workspace(shared: Shared, timeout: float | None = None, *, jobs: int | None = None) -> Workspace:
     """Everything that observing, judging and applying need; ``timeout`` in seconds bounds all of it; ``jobs`` are measured at once."""
     from promotion.survey import Workspace

@@ -118,18 +118,28 @@ def lineage(options: Shared, version: str) -> int:
 @click.command(cls=Command)
 @shared
 @click.argument("action", type=click.Choice(["verify"]))
-def journal(options: Shared, action: str) -> int:  # noqa: ARG001 - the one action so far
-    """Verify every entry of the journal: signature, signer, chain, form, and that the tree changed only as the entry says."""
+@click.option("--offline", is_flag=True, help="The branch alone: do not ask the registry which entries it remembers.")
+def journal(options: Shared, action: str, offline: bool) -> int:  # noqa: ARG001, FBT001 - the one action so far; click's value
+    """Verify every entry of the journal: signature, signer, chain, form, and that the tree changed only as the entry says.
+
+    Where a registry is named, an entry that it remembers and that the branch lacks was removed: exit 6.
+    """
     from promotion.journal import State
+    from promotion.remembered import ask, compare
 
     repository = build.git(options)
     branch = build.journal(repository, options)
+    observed = None
+    if not offline and build.names_registry(options):
+        # Before the branch is fetched: whatever the registry remembers by now was pushed by then.
+        observed = ask(build.registry(options), repository, build.layout(options), branch)
     faults = branch.verify()
     # A journal that does not verify cannot be read either: its faults are told instead.
     state = branch.read(fetch=False) if not faults else State(repository)
+    compared = None if observed is None or faults else compare(branch, state, observed)
     entries = len(repository.first_parents(state.head)) if state.head else 0
     signed = len(repository.signed(state.head)) if state.head else 0
-    show(options, "verified", state, faults, entries=entries, unsigned=entries - signed)
+    show(options, "verified", state, faults, entries=entries, unsigned=entries - signed, compared=compared)
     return Exit.CONFLICT if faults else Exit.DONE
 
 

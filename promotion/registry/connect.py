@@ -28,8 +28,7 @@ def connect(
     client knows the limits of its variables alone.
     """
     environ = os.environ if environ is None else environ
-    tracking = tracking_uri or environ.get("MLFLOW_TRACKING_URI")
-    registry = registry_uri or environ.get("MLFLOW_REGISTRY_URI") or _registry_of(tracking)
+    tracking, registry = named(tracking_uri, registry_uri, environ)
     if not registry:
         msg = "no registry is named"
         raise UsageError(msg, hint="give --tracking-uri (and --registry-uri), or set MLFLOW_TRACKING_URI")
@@ -44,6 +43,13 @@ def connect(
     from promotion.registry.mlflow import ClientRegistry
 
     return ClientRegistry(registry, tracking)
+
+
+def named(tracking_uri: str | None, registry_uri: str | None, environ: Mapping[str, str] | None = None) -> tuple[str | None, str | None]:
+    """The tracking URI and the registry URI that the arguments give, else MLflow's own variables; None where nothing does."""
+    environ = os.environ if environ is None else environ
+    tracking = tracking_uri or environ.get("MLFLOW_TRACKING_URI")
+    return tracking, registry_uri or environ.get("MLFLOW_REGISTRY_URI") or _registry_of(tracking)
 
 
 def _registry_of(tracking: str | None) -> str | None:

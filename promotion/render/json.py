@@ -219,9 +219,9 @@ def lineage(ref: ModelVersionRef, chain: Lineage) -> str:
     return document("promotion/lineage/v1", {"version": str(ref), **links, "breaks": chain.breaks})
 
 
-def verified(state: State, faults: Sequence[Fault], *, entries: int, unsigned: int = 0) -> str:
+def verified(state: State, faults: Sequence[Fault], *, entries: int, unsigned: int = 0, compared: int | None = None) -> str:
     """What verifying the journal found."""
-    found = {"head": state.head, "signed": state.signed, "entries": entries, "unsigned": unsigned, "faults": faults}
+    found = {"head": state.head, "signed": state.signed, "entries": entries, "unsigned": unsigned, "faults": faults, "compared": compared}
     return document("promotion/verification/v1", found)
 
 

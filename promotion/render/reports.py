@@ -192,15 +192,21 @@ def lineage(name: str, chain: Lineage) -> str:
     return "\n".join(lines)
 
 
-def verified(state: State, faults: Sequence[Fault], *, entries: int, unsigned: int = 0) -> str:
-    """What verifying the journal found; ``unsigned`` entries stand before anybody was named who may sign."""
+def verified(state: State, faults: Sequence[Fault], *, entries: int, unsigned: int = 0, compared: int | None = None) -> str:
+    """What verifying the journal found; ``unsigned`` entries stand before anybody was named who may sign.
+
+    ``compared`` models of the registry remember an entry, and the branch has it; None: no registry was asked.
+    """
     if faults:
         return "\n".join([str(fault) for fault in faults] + [f"{count(len(faults), 'fault')} in {count(entries, 'entry')}"])
     kept = "UNSIGNED"
     if state.signed:
         kept = f"the first {unsigned} UNSIGNED, " if unsigned else ""
         kept += "every later one is signed by an allowed signer" if unsigned else "every one is signed by an allowed signer"
-    return f"{count(entries, 'entry')}, {kept}; head {(state.head or 'none')[:12]}"
+    memory = "no registry was asked which entries it remembers"
+    if compared is not None:
+        memory = f"the branch has what {count(compared, 'model')} of the registry remember{'s' if compared == 1 else ''} of it"
+    return f"{count(entries, 'entry')}, {kept}; head {(state.head or 'none')[:12]}\n{memory}"
 
 
 def holds(found: Sequence[Hold]) -> str:

@@ -181,9 +181,9 @@ def lineage(ref: ModelVersionRef, chain: Lineage) -> str:
     return harmless(reports.lineage(str(ref), chain))
 
 
-def verified(state: State, faults: Sequence[Fault], *, entries: int, unsigned: int = 0) -> str:
+def verified(state: State, faults: Sequence[Fault], *, entries: int, unsigned: int = 0, compared: int | None = None) -> str:
     """What verifying the journal found."""
-    return harmless(reports.verified(state, faults, entries=entries, unsigned=unsigned))
+    return harmless(reports.verified(state, faults, entries=entries, unsigned=unsigned, compared=compared))
 
 
 def holds(found: Sequence[Hold]) -> str:

@@ -12,8 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from promotion.cli import root
+from promotion.errors import JournalError, Unavailable
 from promotion.journal import EntryKind
 from tests.scene import Scene
+from tests.server import free_port
 
 Served = Callable[[int], Scene]
 FIRST = datetime(2026, 10, 1, 9, 0, tzinfo=UTC)
@@ -104,3 +106,31 @@ def test_status_puts_declared_applied_and_shown_side_by_side(twice: Scene) -> No
     (row,) = [line for line in told(twice, "status").splitlines() if line.startswith(twice.name)]
     assert "stage 1, alias 2" in row
     assert row.endswith("2026-10-01 15:30:00Z by Ada <ada@example.org>")
+
+
+def verify(scene: Scene, *arguments: str, url: str | None = None) -> Any:
+    named = ("--tracking-uri", url) if url else ()
+    return CliRunner().invoke(root, ["journal", "verify", "-C", str(scene.folder), *named, *arguments], standalone_mode=False)
+
+
+def test_an_entry_that_was_removed_shows_by_what_the_registry_remembers(twice: Scene) -> None:
+    assert "the branch has what 1 model of the registry remembers of it" in verify(twice, url=twice.url).stdout
+    assert json.loads(verify(twice, "--format", "json", url=twice.url).stdout)["compared"] == 1
+    twice.git("update-ref", "refs/heads/promotion-journal", "promotion-journal~2")
+    for arguments, url in (((), None), (("--offline",), twice.url)):
+        done = verify(twice, *arguments, url=url)
+        assert (done.return_value, done.exception) == (0, None)
+        assert "no registry was asked which entries it remembers" in done.stdout
+    cut = verify(twice, url=twice.url)
+    assert isinstance(cut.exception, JournalError)
+    assert "the journal was cut: the registry remembers entry" in cut.exception.message
+    assert "git push origin" in str(cut.exception.hint)
+    # Where nothing is left of the journal, the models that are declared tell.
+    twice.git("update-ref", "-d", "refs/heads/promotion-journal")
+    assert isinstance(verify(twice, url=twice.url).exception, JournalError)
+
+
+def test_a_registry_that_does_not_answer_is_no_proof_that_nothing_was_removed(twice: Scene) -> None:
+    done = verify(twice, url=f"http://127.0.0.1:{free_port()}")
+    assert isinstance(done.exception, Unavailable)
+    assert verify(twice, "--offline", url="http://127.0.0.1:9").exception is None

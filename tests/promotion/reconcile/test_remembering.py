@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from promotion.domain import Observed, ObservedModel
-from promotion.survey import JOURNAL_TAG
+from promotion.remembered import JOURNAL_TAG
 from promotion.telling import REMEMBERING, _remembering
 
 
