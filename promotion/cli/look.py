@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 
 import click
 
@@ -76,9 +77,9 @@ def history(options: Shared, name: str | None, moment: str | None, limit: int | 
     journal = build.journal(repository, options)
     if moment is None:
         state = journal.read()
-        entries = tuple(
-            one for one in journal.entries(model=name, limit=limit) if one.entry.kind is not EntryKind.INTENT or one.sha == state.head
-        )
+        # An intent that was completed is told by its outcome.
+        told = (one for one in journal.entries(model=name) if one.entry.kind is not EntryKind.INTENT or one.sha == state.head)
+        entries = tuple(islice(told, limit))
         show(
             options, "history", entries, signers=journal.signers(entries) if state.signed else {}, signed=state.signed or state.head is None
         )

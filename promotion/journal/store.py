@@ -159,19 +159,15 @@ class Journal:
         signer = signature.principal if signature else None
         return replace(state, head=sha, root=state.root or sha, entry=entry, signed=signer is not None, signer=signer), changed
 
-    def entries(self, *, model: str | None = None, until: datetime | None = None, limit: int | None = None) -> Iterator[Recorded]:
-        """Entries as this clone knows them, newest first: those that concern a model, are not after a time, at most ``limit``.
+    def entries(self, *, model: str | None = None, until: datetime | None = None) -> Iterator[Recorded]:
+        """Entries as this clone knows them, newest first: those that concern a model, and are not after a time.
 
         Raises JournalError at the first malformed one.
         """
-        left = limit
         for link in self._walk():
             entry = link.sound
-            if left == 0:
-                return
             if (until is not None and entry.at > until) or (model is not None and model not in _models(entry)):
                 continue
-            left = None if left is None else left - 1
             yield Recorded(link.sha, entry)
 
     def after(self, sha: str) -> Iterator[Recorded]:

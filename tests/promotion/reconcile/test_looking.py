@@ -108,6 +108,15 @@ def test_status_puts_declared_applied_and_shown_side_by_side(twice: Scene) -> No
     assert row.endswith("2026-10-01 15:30:00Z by Ada <ada@example.org>")
 
 
+def test_so_many_entries_are_told_as_were_asked_for(twice: Scene) -> None:
+    twice.declare(production=1)
+    twice.reconcile()
+    found = [document(twice, "history", "-n", str(number))["entries"] for number in (1, 2, 9)]
+    assert [len(entries) for entries in found] == [1, 2, 3], "intents that were completed do not count"
+    assert [one["entry"]["kind"] for one in found[2]] == ["outcome"] * 3
+    assert found[1] == found[2][:2]
+
+
 def verify(scene: Scene, *arguments: str, url: str | None = None) -> Any:
     named = ("--tracking-uri", url) if url else ()
     return CliRunner().invoke(root, ["journal", "verify", "-C", str(scene.folder), *named, *arguments], standalone_mode=False)
