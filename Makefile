@@ -88,7 +88,8 @@ lint: setup ## Ruff, mypy, import contracts, workflows
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
-	$(BIN)/zizmor --offline --no-progress --persona auditor .github
+	@# Twice quieter: it warns of anchors, whose uses it judges as well (tests/workflows/test_static.py).
+	$(BIN)/zizmor -qq --offline --no-progress --persona auditor .github
 	@actionlint="$$(PATH="$(abspath $(BIN)):$$PATH" command -v actionlint)" || { \
 	  echo 'actionlint is not installed: make tools (needs Go)'; [ -z "$${CI:-}" ]; exit; }; "$$actionlint"
 
@@ -117,8 +118,8 @@ lock: setup ## Newest allowed versions into constraints.txt, with hashes, for ev
 	  --no-emit-index-url --no-emit-find-links pyproject.toml --output-file $(LOCK)
 	@echo "locked: $$(grep -c '^[a-z0-9]' $(LOCK)) packages"
 
-act: setup ## A workflow under act, on a scratch copy: EVENT=pull_request|push
-	@$(BIN)/python -m tests.workflows.act '$(EVENT)'
+act: setup ## A workflow under act, on a scratch copy: EVENT=pull_request|merge_group|push|schedule, or drift|rollback|train INPUTS='NAME=VALUE …'
+	@$(BIN)/python -m tests.workflows.act '$(EVENT)' $(INPUTS)
 
 wheel: setup ## The wheel, in dist/
 	@$(BIN)/python -m hatchling build -t wheel

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from promotion.git import Commit
 
 
+class NotNewest(Conflict):
+    """The checkout is not at the newest commit of the main branch (exit 6)."""
+
+
 def newest(workspace: Workspace, remote: str | None, branch: str) -> Commit:
     """The newest commit of the main branch, freshly fetched where there is a remote; the checkout must be at it, and clean."""
     git = workspace.git
@@ -21,7 +25,7 @@ def newest(workspace: Workspace, remote: str | None, branch: str) -> Commit:
         if tip is None:
             raise UsageError(f"{remote} has no branch {branch!r}", hint="push it first, or name another with --branch")
         if tip != head.sha:
-            raise Conflict(
+            raise NotNewest(
                 f"this checkout is at {head.sha[:12]}, but {branch} of {remote} is at {tip[:12]}",
                 hint=f"only the newest commit is applied: git checkout {branch} && git pull",
             )

@@ -130,23 +130,29 @@ def _compared(
     evaluation: str, refs: tuple[ModelVersionRef, ModelVersionRef], both: tuple[Evidence, Evidence], confidence: float
 ) -> Compared:
     first, second = both
-    samples = [None if one.resampled is None else Sampled(one.resampled, one.counts) for one in both]
+    note, lines = side_by_side(first, second, confidence)
+    digests = (first.digest, second.digest)
+    return Compared(evaluation, *refs, second.counts.rows, second.dataset_path, digests, confidence, note, lines)
+
+
+def side_by_side(first: Evidence | None, second: Evidence, confidence: float) -> tuple[str | None, tuple[Line, ...]]:
+    """A line for each figure of both, or of the second alone; and why differences have no interval, None where they have."""
+    both = (first, second)
+    samples = [None if one is None or one.resampled is None else Sampled(one.resampled, one.counts) for one in both]
     note = None
     if samples[0] is None or samples[1] is None:
         note = "the evaluator yields counts, whose resamples are not known: no intervals"
     elif not samples[0].pairs(samples[1]):
         note = "they were not measured on the same rows: no intervals of differences"
     estimates = [_estimates(one, sample) for one, sample in zip(both, samples, strict=True)]
-    names = dict.fromkeys([*first.figures, *second.figures])
+    names = dict.fromkeys([*(first.figures if first else ()), *second.figures])
     ordered = [name for name in names if name not in _NO_FIGURES and not name.endswith(".support")]
-    lines = tuple(_line(name, estimates[0](name), estimates[1](name), confidence, paired=note is None) for name in ordered)
-    digests = (first.digest, second.digest)
-    return Compared(evaluation, *refs, second.counts.rows, second.dataset_path, digests, confidence, note, lines)
+    return note, tuple(_line(name, estimates[0](name), estimates[1](name), confidence, paired=note is None) for name in ordered)
 
 
-def _estimates(evidence: Evidence, sample: Sampled | None) -> Callable[[str], Estimate | None]:
+def _estimates(evidence: Evidence | None, sample: Sampled | None) -> Callable[[str], Estimate | None]:
     def of(name: str) -> Estimate | None:
-        point = evidence.figures.get(name)
+        point = None if evidence is None else evidence.figures.get(name)
         values = None if sample is None or point is None else sample.values(name)
         if point is None or sample is None or values is None:
             return None if point is None else Estimate(point)

@@ -101,7 +101,7 @@ def _source(path: Path, name: str) -> Source:
 
 def at(git: Git, commit: str, layout: Layout) -> Declaration:
     """What a commit declares, read from git's objects; raises as ``working``."""
-    return Declaration(*load(_committed_files(git, commit, layout), _committed_policies(git, commit, layout)))
+    return Declaration(*load(committed_files(git, commit, layout), _committed_policies(git, commit, layout)))
 
 
 def desired_at(git: Git, commit: str, layout: Layout) -> Desired | None:
@@ -128,7 +128,8 @@ def _committed_policies(git: Git, commit: str, layout: Layout) -> tuple[Source, 
     return tuple(Source(name, content) for name, content in git.read_many(commit, names).items() if content is not None)
 
 
-def _committed_files(git: Git, commit: str, layout: Layout) -> tuple[Source, ...]:
+def committed_files(git: Git, commit: str, layout: Layout) -> tuple[Source, ...]:
+    """The bytes of the declarations in a commit; raises UsageError when one is missing."""
     found = []
     for name in layout.files:
         content = git.read(commit, name)

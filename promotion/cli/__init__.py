@@ -34,6 +34,7 @@ COMMANDS = {
     "status": ("look", "What is declared, applied and shown, model by model."),
     "report": ("report", "Write the page that shows what is where, since when and why."),
     "notify": ("notify", "Tell webhooks what was promoted, refused, rolled back, or drifted."),
+    "github": ("github", "Keep a comment or an issue up to date, ask for reviews, open pull requests."),
     "drift": ("look", "What the registry shows that git does not say."),
     "history": ("look", "Who changed what, when, why and on which evidence."),
     "lineage": ("look", "Walk from a version back to its run, commit and data."),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +15,13 @@ from promotion.cli.options import Command, Shared, shared
 from promotion.cli.show import show
 from promotion.errors import Exit, UsageError
 
+if TYPE_CHECKING:
+    from promotion.reconcile import Options
+    from promotion.restore import Restored
+
+IF_NEWEST = click.option(
+    "--if-newest", is_flag=True, help="Do nothing where main has moved on meanwhile: who pushed that applies it, and this with it."
+)
 BREAK_LEASE = click.option(
     "--break-lease", is_flag=True, help="Take over from a reconcile that still holds the lock, knowing that it is dead."
 )
@@ -39,21 +48,36 @@ TIMEOUT = click.option(
     "--lease", type=click.FloatRange(min=30), default=300.0, show_default=True, metavar="SECONDS", help="How long the lock may be held."
 )
 @click.option("--allow-older", is_flag=True, help="Apply this commit although it does not descend from the last applied one.")
+@IF_NEWEST
 @BREAK_LEASE
 @TIMEOUT
 @NO_MEASURE
 @JOBS
-def reconcile(options: Shared, agreed: Path | None, timeout: float, jobs: int | None, **chosen: Any) -> int:  # noqa: ANN401 - the fields of Options
+def reconcile(
+    options: Shared,
+    agreed: Path | None,
+    timeout: float,
+    jobs: int | None,
+    if_newest: bool,  # noqa: FBT001 - click's values
+    **chosen: Any,  # noqa: ANN401 - the fields of Options
+) -> int:
     """Make the registry match the newest commit: judge, write what differs, read back, record in the journal.
 
     A refused model is left as it was applied last and the others go on; the exit code is then 4 or 5. Running it again changes nothing.
     """
+    from promotion.commits import NotNewest
     from promotion.reconcile import Options
     from promotion.reconcile import reconcile as run
 
     workspace = build.workspace(options, timeout, jobs=jobs)
     settings = Options(remote=workspace.journal.remote, branch=options.branch or "main", agreed=read_agreed(agreed), **chosen)
-    outcome = run(workspace, settings)
+    try:
+        outcome = run(workspace, settings)
+    except NotNewest as moved:
+        if not if_newest:
+            raise
+        show(options, "nothing", f"nothing was done: {moved.message}; its own run applies it")
+        return Exit.DONE
     show(options, "outcome", outcome)
     return outcome.exit_code
 
@@ -69,6 +93,7 @@ def reconcile(options: Shared, agreed: Path | None, timeout: float, jobs: int | 
 )
 @click.option("--reason", default="Rolled back by hand.", show_default=True, help="Why; stands in the commit, the hold and the journal.")
 @click.option("--push", is_flag=True, help="Push the commit to the branch, or to one of its own where that takes no push.")
+@click.option("--apply", "then", is_flag=True, help="Then reconcile, where the commit is on main: a job's own push starts no workflow.")
 @BREAK_LEASE
 def rollback(
     options: Shared,
@@ -78,6 +103,7 @@ def rollback(
     failed: Path | None,
     reason: str,
     push: bool,  # noqa: FBT001 - click's values
+    then: bool,  # noqa: FBT001 - click's values
     **chosen: bool,
 ) -> int:
     """Bring back the version that was in ENVIRONMENT (production) before: the registry first, then a hold, then the commit.
@@ -92,12 +118,17 @@ def rollback(
     if (name is None and commit is None) == (failed is None):
         hint = "name the model, or give --commit REF, or --failed FILE, which promotion verify --out wrote"
         raise UsageError("what is to be rolled back?", hint=hint)
+    if then and options.format == "json":
+        raise UsageError(
+            "--apply has two results, and JSON is one document", hint="leave --apply out, and run promotion reconcile after it"
+        )
     workspace = build.workspace(options)
     settings = Options(remote=workspace.journal.remote, branch=options.branch or "main", break_lease=chosen["break_lease"])
     if failed is not None:
         found = answer(workspace, settings, read(failed), push=push)
         show(options, "answered", found)
-        return max((one.exit_code for one in found), default=Exit.DONE)
+        done = max((one.exit_code for one in found), default=Exit.DONE)
+        return max(done, _apply(options, settings, [one.restored for one in found if one.restored]) if then else Exit.DONE)
     only = None
     if commit is not None:
         from promotion.promoted import one_of
@@ -108,7 +139,23 @@ def rollback(
         reason = f"{reason} It was promoted by commit {workspace.git.resolve(commit)[:12]}."
     result = run(workspace, settings, name or "", environment or "production", reason=reason, push=push, only=only)
     show(options, "rollback", result)
-    return result.outcome.exit_code
+    return max(result.outcome.exit_code, _apply(options, settings, [result]) if then else Exit.DONE)
+
+
+def _apply(options: Shared, settings: Options, restored: Sequence[Restored]) -> int:
+    """Reconcile where a commit that reverts is on main; where somebody pushed on top of it, their own run does."""
+    from promotion.commits import NotNewest
+    from promotion.reconcile import reconcile
+
+    if not any(one.branch == settings.branch for one in restored):
+        return Exit.DONE
+    try:
+        outcome = reconcile(build.workspace(options), replace(settings, measure=False))
+    except NotNewest as moved:
+        show(options, "nothing", f"the commit is not applied here: {moved.message}; its own run applies it")
+        return Exit.DONE
+    show(options, "outcome", outcome)
+    return outcome.exit_code
 
 
 @click.command(cls=Command)

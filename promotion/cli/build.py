@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from promotion.cli.key import FILE_VARIABLE
 from promotion.cli.options import Shared
 from promotion.errors import UsageError
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from promotion.repository import Layout
     from promotion.survey import Workspace
 
-KEY_VARIABLE = "PROMOTION_SIGNING_KEY_FILE"
 AUTHOR_VARIABLE = "PROMOTION_AUTHOR"
 """Who opened the pull request that is applied, as the host names them."""
 PULLS_VARIABLE = "PROMOTION_PULL_REQUESTS"
@@ -115,6 +115,12 @@ def commits(given: str | None = None) -> str | None:
     return given.rstrip("/") + "/" if given else None
 
 
+def run() -> str | None:
+    """The address of the run of a workflow that this is part of; None outside of one."""
+    home, number = commits(), os.environ.get("GITHUB_RUN_ID")
+    return f"{home.removesuffix('/commit/')}/actions/runs/{number}" if home and number else None
+
+
 def by(repository: Git) -> str:
     """Who runs this: the CI's actor, else git's user."""
     actor = os.environ.get("GITHUB_ACTOR")
@@ -158,7 +164,7 @@ def _left(until: datetime | None) -> Callable[[], float | None]:
 
 
 def _signing_key(repository: Git, shared: Shared) -> Path | None:
-    named = shared.signing_key or (Path(value) if (value := os.environ.get(KEY_VARIABLE)) else None)
+    named = shared.signing_key or (Path(value) if (value := os.environ.get(FILE_VARIABLE)) else None)
     if named is not None:
         if not named.is_file():
             raise UsageError(f"there is no signing key at {named}", hint="make one: ssh-keygen -t ed25519 -f FILE -N ''")

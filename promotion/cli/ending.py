@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
 
 import click
 
+from promotion.cli.key import given_key
 from promotion.cli.options import Shared
-from promotion.errors import Exit, PromotionError
+from promotion.errors import Exit, PromotionError, UsageError
 
 
 def run(root: click.Command, arguments: Sequence[str] | None) -> int:
@@ -18,7 +22,8 @@ def run(root: click.Command, arguments: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     shared = _told(arguments)
     try:
-        code = root.main(arguments, prog_name="promotion", standalone_mode=False)
+        with given_key():
+            code = root.main(arguments, prog_name="promotion", standalone_mode=False)
     except PromotionError as error:
         _show(error, shared)
         return int(error.exit_code)
@@ -58,7 +63,23 @@ def say(lines: Sequence[str]) -> None:
         click.echo(line, err=True)
 
 
+def append(files: Iterable[Path], text: str) -> None:
+    """Append text to files, whose folders are made where they lack. Raises UsageError for one that cannot be written."""
+    for file in files:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a", encoding="utf-8") as opened:
+                opened.write(text)
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written: {error.strerror or error}", hint="name a file in a folder of yours") from error
+
+
 def _show(error: PromotionError, shared: Shared) -> None:
+    if shared.page:  # a page, such as a job's summary, must not be empty because something failed
+        from promotion.render import markdown
+
+        with suppress(UsageError):  # it may be what failed
+            append(shared.page, markdown.error(error) + "\n")
     if shared.format == "json":
         from promotion.render import json as rendering
 
@@ -66,7 +87,7 @@ def _show(error: PromotionError, shared: Shared) -> None:
         return
     from promotion.render.problem import render_error
 
-    if shared.format == "markdown":  # a page, such as a job's summary, must not be empty because something failed
+    if shared.format == "markdown":
         from promotion.render import markdown
 
         click.echo(markdown.error(error))
@@ -79,14 +100,16 @@ def _show(error: PromotionError, shared: Shared) -> None:
 
 
 def _told(arguments: Sequence[str]) -> Shared:
-    """What the arguments say of format and verbosity, even when a command could not be parsed."""
-    form = None
-    for index, argument in enumerate(arguments):
-        if argument == "--format" and index + 1 < len(arguments):
-            form = arguments[index + 1]
-        elif argument.startswith("--format="):
-            form = argument.partition("=")[2]
+    """What the arguments say of format, pages and verbosity, even when a command could not be parsed."""
+    forms = _values(arguments, "--format")
     verbose = sum(argument.count("v") for argument in arguments if argument.startswith("-v") and set(argument[1:]) == {"v"})
     verbose += arguments.count("--verbose")
     color = False if "--no-color" in arguments else None
-    return Shared(format=form, verbose=verbose, color=color)
+    pages = tuple(Path(value) for value in _values(arguments, "--page"))
+    return Shared(format=forms[-1] if forms else None, page=pages, verbose=verbose, color=color)
+
+
+def _values(arguments: Sequence[str], option: str) -> list[str]:
+    """Every value that an option is given."""
+    after = [value for name, value in pairwise(arguments) if name == option]
+    return after + [argument.partition("=")[2] for argument in arguments if argument.startswith(f"{option}=")]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from promotion.cli import build
 from promotion.cli.options import Command, Shared, shared
-from promotion.cli.show import show
+from promotion.cli.show import hand_on, show
 from promotion.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from promotion.git import Git
 
 _KINDS = ("environments", "policy", "evaluations", "waivers", "quarantine", "evidence")
 
@@ -31,24 +36,43 @@ def validate(options: Shared) -> int:
 @click.argument("name")
 @click.argument("bindings", metavar="ENVIRONMENT=VERSION...", nargs=-1, required=True)
 @click.option("--new", is_flag=True, help="Add a model that is not declared yet.")
-def propose(options: Shared, name: str, bindings: tuple[str, ...], *, new: bool) -> int:
+@click.option(
+    "--push", is_flag=True, help="Commit it on a branch of its own, on top of main's newest commit, and push that; nothing here changes."
+)
+def propose(options: Shared, name: str, bindings: tuple[str, ...], *, new: bool, push: bool) -> int:
     """Declare versions by changing only their bytes in the file; commit it and open a pull request.
 
-    An environment of the model that is not declared yet is added in lines of its own.
+    An environment of the model that is not declared yet is added in lines of its own. --outputs gets ``branch``, where it was pushed.
     """
     from promotion.config.insert import proposed
     from promotion.repository import working_files, write
 
     repository = build.git(options)
-    uses = {}
+    versions = {}
     for binding in bindings:
         environment, equals, version = binding.partition("=")
         if not equals or not version:
             raise UsageError(f"{binding!r} is not ENVIRONMENT=VERSION", hint=f"for example: promotion propose {name} staging=4")
-        uses[name, environment] = version
+        versions[environment] = version
+    if push:
+        return _push(options, repository, name, versions, new=new)
+    uses = {(name, environment): version for environment, version in versions.items()}
     changed = proposed(working_files(repository, build.layout(options)), uses, new_model=new)
     write(repository, changed)
     show(options, "nothing", f"{', '.join(changed)}: {name} {' '.join(bindings)}")
+    return Exit.DONE
+
+
+def _push(options: Shared, repository: Git, name: str, versions: Mapping[str, str], *, new: bool) -> int:
+    from promotion.proposing import propose as make
+
+    remote = build.remote(repository, options)
+    if remote is None:
+        raise UsageError("this repository has no remote to push to", hint="name one with --remote, or leave --push out")
+    made = make(repository, build.layout(options), remote, options.branch or "main", name, versions, new=new, at=build.now())
+    told = " and ".join(f"version {version} for {where}" for where, version in versions.items())
+    show(options, "nothing", f"proposed {name} {told} on the branch {made.branch} ({made.commit[:12]})")
+    hand_on(options, branch=made.branch)
     return Exit.DONE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import click
 
 from promotion.cli import build
 from promotion.cli.options import Command, Shared, shared
-from promotion.cli.show import show
+from promotion.cli.show import add, hand_on, show, wants_page
 from promotion.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ SINCE = click.option("--since", metavar="ENTRY", help="Only what was applied aft
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan to this file, for reconcile --plan.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 3 when changes are pending.")
 def plan(options: Shared, base: str | None, out: Path | None, detailed_exitcode: bool) -> int:  # noqa: FBT001 - click's values
-    """Show what reconcile would change, why, and the registry writes that it needs. Nothing is written."""
+    """Show what reconcile would change, why, and the registry writes that it needs. Nothing is written.
+
+    --outputs gets ``models``, the names of those that change, as JSON.
+    """
     from promotion.repository import working
     from promotion.survey import survey, unchanged
 
@@ -40,6 +44,7 @@ def plan(options: Shared, base: str | None, out: Path | None, detailed_exitcode:
     declaration = working(repository, build.layout(options))
     if base is not None and unchanged(repository, build.layout(options), base, declaration.desired):
         show(options, "nothing", f"no declaration differs from {base}")
+        hand_on(options, models="[]")
         return Exit.DONE
     found = survey(build.workspace(options), declaration, base=base)
     if out is not None:
@@ -47,6 +52,7 @@ def plan(options: Shared, base: str | None, out: Path | None, detailed_exitcode:
 
         out.write_text(as_json(found.plan) + "\n", encoding="utf-8")
     show(options, "plan", found.plan, signed=found.state.signed or found.state.head is None)
+    hand_on(options, models=json.dumps(sorted({change.model for change in found.plan.changes})))
     if found.plan.problems:
         return Exit.USAGE
     return Exit.PENDING if detailed_exitcode and found.plan.changes else Exit.DONE
@@ -148,6 +154,10 @@ def gate(
     check_agreed(found.plan, read_agreed(agreed))
     judgement = judge(workspace, found, commit=repository.resolve("HEAD"), measure=measure, model=model, base=base)
     show(options, "decision", judgement.decision, signed=found.state.signed or found.state.head is None)
+    if wants_page(options):
+        from promotion.beside import beside
+
+        add(options, "beside", tuple(beside(workspace, found, judgement)))
     return exit_of(judgement.decision)
 
 
@@ -171,9 +181,11 @@ def verify(
     """Look anew at what is bound now: as readers find it, measured in a fresh process, against the gates of its environment.
 
     Tells which versions in service no longer have evidence, because data, evaluator or settings changed. With --no-measure, what was
-    measured anew is in --evidence. Exit 4: something failed; 5: something could not be measured, or too few rows tell.
+    measured anew is in --evidence. Exit 4: something failed; 5: something could not be measured, or too few rows tell. --outputs gets
+    ``failed``, whether anything is to be rolled back.
     """
     from promotion.repository import working
+    from promotion.verdicts import Status
     from promotion.verify import verdict
     from promotion.verify import verify as look
 
@@ -184,6 +196,7 @@ def verify(
 
         out.write_text(as_json(found) + "\n", encoding="utf-8")
     show(options, "verify", found)
+    hand_on(options, failed=any(one.status is Status.FAILED for each in found for one in each.judged.verdicts))
     return verdict(found)
 
 

@@ -9,7 +9,7 @@ import click
 
 from promotion.cli import build
 from promotion.cli.options import Command, Shared, shared
-from promotion.cli.show import show
+from promotion.cli.show import hand_on, show
 from promotion.errors import Exit, UsageError
 
 
@@ -36,7 +36,7 @@ def status(options: Shared) -> int:
 def drift(options: Shared, heal: bool, adopt: bool, read: bool) -> int:  # noqa: FBT001 - click's values
     """What the registry shows that differs from what was applied last: pointers, metadata, with --bytes the artifacts as well.
 
-    Exit 3 when something differs, 4 when --adopt could not take all of it, 5 when something could not be read.
+    Exit 3 when something differs, 4 when --adopt could not take all of it, 5 when something could not be read. --outputs gets ``drifted``.
     """
     from promotion.drift import heal as restore
     from promotion.drift import look
@@ -59,6 +59,7 @@ def drift(options: Shared, heal: bool, adopt: bool, read: bool) -> int:  # noqa:
         return outcome.exit_code
     found = look(workspace, declaration, read=read)
     show(options, "drift", found)
+    hand_on(options, drifted=bool(found.drifts))
     if any(one.unknown for one in found.drifts):
         return Exit.ERRORED
     return Exit.PENDING if found.drifts or found.survey.plan.problems else Exit.DONE
@@ -118,10 +119,14 @@ def lineage(options: Shared, version: str) -> int:
 
 @click.command(cls=Command)
 @shared
-@click.argument("action", type=click.Choice(["verify"]))
+@click.argument("action", type=click.Choice(["head", "verify"]))
 @click.option("--offline", is_flag=True, help="The branch alone: do not ask the registry which entries it remembers.")
-def journal(options: Shared, action: str, offline: bool) -> int:  # noqa: ARG001, FBT001 - the one action so far; click's value
-    """Verify every entry of the journal: signature, signer, chain, form, and that the tree changed only as the entry says.
+def journal(options: Shared, action: str, offline: bool) -> int:  # noqa: FBT001 - click's value
+    r"""Tell the journal's newest entry, or verify every entry.
+
+    \b
+    journal head     the newest entry, "none" without one; for --since later on, and as ``entry`` in --outputs
+    journal verify   signature, signer, chain and form of all, and that the tree changed only as each entry says
 
     Where a registry is named, an entry that it remembers and that the branch lacks was removed: exit 6.
     """
@@ -130,6 +135,11 @@ def journal(options: Shared, action: str, offline: bool) -> int:  # noqa: ARG001
 
     repository = build.git(options)
     branch = build.journal(repository, options)
+    if action == "head":
+        entry = branch.read().head or "none"
+        show(options, "nothing", entry)
+        hand_on(options, entry=entry)
+        return Exit.DONE
     observed = None
     if not offline and build.names_registry(options):
         # Before the branch is fetched: whatever the registry remembers by now was pushed by then.

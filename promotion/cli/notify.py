@@ -87,8 +87,6 @@ def _origin(options: Shared) -> Origin:
     from promotion.render.messages import Origin
 
     commits = build.commits()
-    run = os.environ.get("GITHUB_RUN_ID")
     if commits is None:
         return Origin(f"/{quote(build.git(options).root.name)}")
-    home = commits.removesuffix("/commit/")
-    return Origin(home, f"{home}/actions/runs/{run}" if run else None, commits)
+    return Origin(commits.removesuffix("/commit/"), build.run(), commits)

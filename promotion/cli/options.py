@@ -27,6 +27,8 @@ class Shared:
     evidence: Path | None = None
     signing_key: Path | None = None
     format: str | None = None
+    page: tuple[Path, ...] = ()
+    outputs: Path | None = None
     color: bool | None = None
     verbose: int = 0
 
@@ -50,9 +52,18 @@ _OPTIONS = (
         "--evidence", type=click.Path(path_type=Path, file_okay=False), help="Keep evidence in this folder, and use what is there."
     ),
     click.option(
-        "--signing-key", type=click.Path(path_type=Path), help="SSH key for the journal [PROMOTION_SIGNING_KEY_FILE, or git's own]."
+        "--signing-key", type=click.Path(path_type=Path), help="SSH key for the journal [PROMOTION_SIGNING_KEY(_FILE), or git's own]."
     ),
     click.option("--format", type=click.Choice(["text", "json", "markdown"]), help="How to print the result [text]."),
+    click.option(
+        "--page",
+        multiple=True,
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Append the result to this file as Markdown, as to the summary of a job (repeatable).",
+    ),
+    click.option(
+        "--outputs", type=click.Path(path_type=Path, dir_okay=False), help="Append NAME=VALUE lines to this file, for later steps of a job."
+    ),
     click.option("--color/--no-color", default=None, help="Colour, or none (also NO_COLOR) [by terminal]."),
     click.option("-v", "--verbose", count=True, help="Tell more on stderr; -vv shows tracebacks."),
 )

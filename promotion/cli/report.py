@@ -8,6 +8,7 @@ import click
 
 from promotion.cli import build
 from promotion.cli.options import Command, Shared, shared
+from promotion.cli.show import show
 from promotion.errors import Exit
 
 
@@ -26,5 +27,6 @@ def report(options: Shared, out: Path, commits: str | None) -> int:
 
     found = document(gather(build.workspace(options), build.commits(commits)))
     paths = write(found, out)
-    click.echo(f"{paths[0]}: {len(found['models'])} models, {len(found['entries'])} entries, {len(attention(found))} to look at")
+    told = f"{paths[0]}: {len(found['models'])} models, {len(found['entries'])} entries, {len(attention(found))} to look at"
+    show(options, "nothing", told)
     return Exit.DONE

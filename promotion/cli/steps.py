@@ -9,7 +9,7 @@ import click
 from promotion.cli import build
 from promotion.cli.judge import BASE, JOBS, SINCE
 from promotion.cli.options import Command, Shared, shared
-from promotion.cli.show import show
+from promotion.cli.show import hand_on, show
 from promotion.errors import Exit
 
 
@@ -23,7 +23,8 @@ def fetch(options: Shared, folder: Path, base: str | None, model: str | None, si
     """Fetch into FOLDER what is to be measured before the plan's promotions can be decided. Runs no model code.
 
     Needs a credential that reads. Digests and formats are checked; what must not be loaded is not fetched, and the gates will say so.
-    With --since, what is bound is fetched instead, for promotion verify: it is measured anew, whatever evidence there is.
+    With --since, what is bound is fetched instead, for promotion verify: it is measured anew, whatever evidence there is. --outputs gets
+    ``wanted``, whether there is anything to measure, and with --since ``applied``, whether anything was applied.
     """
     from promotion.judging import evaluating
     from promotion.kept import FolderEvidence
@@ -38,7 +39,9 @@ def fetch(options: Shared, folder: Path, base: str | None, model: str | None, si
     commit = workspace.git.resolve("HEAD")
     if since is not None:
         own = ((commit, found.declaration.policies, workspace.git.root),)
-        made = run(workspace, refs(workspace, found, name=model, since=since), own, folder, commit=commit, sources=())
+        bound = refs(workspace, found, name=model, since=since)
+        made = run(workspace, bound, own, folder, commit=commit, sources=())
+        hand_on(options, applied=bool(bound))
     else:
         plan = found.plan if model is None else only(found.plan, model)
         kept = () if workspace.evidence is None else (FolderEvidence(workspace.evidence),)
@@ -46,6 +49,7 @@ def fetch(options: Shared, folder: Path, base: str | None, model: str | None, si
             others = compared(plan, sets, found.applied, (found.state, *kept))
             made = run(workspace, (*promoted(plan), *others), sets, folder, commit=commit, sources=(found.state, *kept))
     show(options, "fetched", made, folder)
+    hand_on(options, wanted=bool(made.orders))
     return Exit.DONE
 
 

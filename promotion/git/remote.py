@@ -72,6 +72,11 @@ class Remotes(History):
         rows = (row.split("\t") for row in self.ask(remote, "ls-remote", "--quiet", remote, ref).text.splitlines())
         return next((row[0] for row in rows if row[1:] == [ref]), None)
 
+    def branches(self, remote: str) -> tuple[str, ...]:
+        """The names of a remote's branches, sorted. Raises Unavailable."""
+        rows = self.ask(remote, "ls-remote", "--quiet", "--heads", remote).text.splitlines()
+        return tuple(sorted(row.split("\t")[1].removeprefix("refs/heads/") for row in rows if "\t" in row))
+
     def push(self, remote: str, commit: str, ref: str, *, expected: str | None) -> Pushed:
         """Move a remote's ref from ``expected`` (None: it must not exist) to a descendant: atomic, and only one can win.
 

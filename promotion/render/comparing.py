@@ -32,10 +32,11 @@ def columns(one: Compared) -> tuple[str, ...]:
 
 def rows(one: Compared) -> list[tuple[str, ...]]:
     """A line for each figure; the last column says in a word what the interval of the difference tells."""
-    return [(line.figure, _shown(line.first), _shown(line.second), _shown(line.apart, sign="+"), line.told) for line in one.lines]
+    return [(line.figure, shown(line.first), shown(line.second), shown(line.apart, sign="+"), line.told) for line in one.lines]
 
 
-def _shown(measure: Measure | None, sign: str = "") -> str:
+def shown(measure: Measure | None, sign: str = "") -> str:
+    """A figure with its interval."""
     if measure is None:
         return "none"
     if not math.isfinite(measure.point):

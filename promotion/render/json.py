@@ -48,6 +48,11 @@ def nothing(text: str) -> str:
     return document("promotion/message/v1", {"message": text, "changes": []})
 
 
+def unsaid(text: str) -> str:
+    """What was not sent for want of a token."""
+    return nothing(text)
+
+
 def valid(declaration: Declaration) -> str:
     """What was found valid."""
     desired = declaration.desired

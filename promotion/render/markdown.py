@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from promotion.changes import Change, ChangeKind, Plan
 from promotion.domain import Problem
+from promotion.render import beside as besides
 from promotion.render import comparing, reports, rules, text
 from promotion.render.problem import render_error
 from promotion.render.style import harmless
 from promotion.verdicts import Decision, Judged, Status, Verdict
 
 if TYPE_CHECKING:
+    from promotion.beside import Beside
     from promotion.comparison import Compared
     from promotion.drift import Drift, Drifted
     from promotion.errors import PromotionError
@@ -48,8 +50,13 @@ def plan(made: Plan, *, signed: bool = True) -> str:
     rows = [f"| {_what(change)} | {_step(change)} | {escape(change.place)} |" for change in made.changes]
     lines = ["### Plan", ""]
     lines += ["| change | from → to | declared at |", "|---|---|---|", *rows, ""] if rows else ["Nothing to do.", ""]
-    lines += [f"- {escape(operation)}" for operation in made.operations]
-    return "\n".join([*lines, *_problems(made.problems), *_unsigned(signed=signed)])
+    lines += [*_problems(made.problems), *_unsigned(signed=signed)]
+    if made.changes:
+        lines += ["**When this is on main**, the same gates judge again there, and what they let pass is written to the registry:", ""]
+        lines += [f"{number}. {escape(operation)}" for number, operation in enumerate(made.operations, 1)] or ["Nothing is left to write."]
+        lines += ["", "Then it is measured again as readers find it; what fails is brought back by itself.", "", "**How to get back**", ""]
+        lines += [f"- {_back(change)}" for change in made.changes]
+    return "\n".join(lines)
 
 
 def decision(judged: Decision, *, signed: bool = True) -> str:
@@ -97,9 +104,11 @@ def selftest(tried: Sequence[Tried]) -> str:
         f"{escape('; '.join(one.faults) or f'refused {rules.refused(one)}')} |"
         for one in tried
     ]
-    return "\n".join(
-        ["### Gates, tried", "", "| gate | environment | from | known-bad inputs |", "|---|---|---|---|", *rows, "", rules.summary(tried)]
-    )
+    table = ["| gate | environment | from | known-bad inputs |", "|---|---|---|---|", *rows]
+    summary = rules.summary(tried)
+    if all(one.status is Status.PASSED for one in tried):
+        return "\n".join([f"<details><summary>{ICONS[Status.PASSED]} {escape(summary)}</summary>", "", *table, "", "</details>"])
+    return "\n".join(["### Gates, tried", "", *table, "", summary])
 
 
 def compared(found: Sequence[Compared]) -> str:
@@ -111,6 +120,37 @@ def compared(found: Sequence[Compared]) -> str:
         note = ["", escape(one.note)] if one.note else []
         blocks.append("\n".join([f"### {escape(comparing.head(one))}", "", first, "| :-- | --: | --: | --: | :-- |", *rest, *note]))
     return "\n\n".join(blocks)
+
+
+def beside(found: Sequence[Beside]) -> str:
+    """Each version beside what is in service: the main figures drawn, all of them in a table that is folded away."""
+    return "\n".join(
+        block for what, several in besides.groups(found) for block in (f"#### Figures: {escape(what)}", "", *map(_beside, several))
+    )
+
+
+def _beside(one: Beside) -> str:
+    with_what = f"version {one.version} in {one.environment}" if one.environment else "nothing"
+    head = f"Version {one.change.after} beside {with_what}, by {one.evaluation}: {one.rows} rows of {one.dataset}, 95 % intervals."
+    drawn = [fence(drawing), ""] if (drawing := besides.drawing(one)) else []
+    table = [f"| {' | '.join(map(escape, row))} |" for row in (besides.columns(one), *besides.rows(one))]
+    ruler = "|" + "---|" * len(besides.columns(one))
+    note = [escape(f"{one.note[:1].upper()}{one.note[1:]}."), ""] if one.note else []
+    folded = ["<details><summary>All figures</summary>", "", table[0], ruler, *table[1:], "", "</details>", ""]
+    return "\n".join([escape(head), "", *note, *drawn, *folded])
+
+
+def _back(change: Change) -> str:
+    """How to return from a change, once it is applied."""
+    where = f"{escape(change.environment)} of {escape(change.model)}"
+    if change.kind is ChangeKind.HEAL:
+        return f"{where}: what was applied last is restored; nothing is new, so there is nothing to get back to."
+    if change.before is None:
+        return f"{where}: nothing was there before. Declare `use: none`, or another version, by a pull request."
+    # Not between backticks: nothing can be escaped there.
+    command = f"<code>promotion rollback {escape(change.model)} {escape(change.environment)}</code>"
+    quick = f"{command} or the workflow rollback: the registry first, in seconds"
+    return f"{where}, back to version {change.before}: revert this pull request; or, when there is no time, {quick}."
 
 
 def _since(one: Drift) -> str:

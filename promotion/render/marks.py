@@ -53,6 +53,16 @@ def decision(judged: Decision) -> tuple[str, ...]:
     return (*plan(judged.plan), *_refusals(judged.judged))
 
 
+def alarm(title: str, message: str) -> str:
+    """An error that is on no line."""
+    return _mark("error", None, title, message, None)
+
+
+def warning(title: str, message: str) -> str:
+    """A warning that is on no line."""
+    return _mark("warning", None, title, message, None)
+
+
 def _refusals(judged: Iterable[Judged]) -> Iterable[str]:
     for one in judged:
         for verdict in one.verdicts:

@@ -45,6 +45,11 @@ def nothing(text: str) -> str:
     return text
 
 
+def unsaid(words: str) -> str:
+    """What would have been said to GitHub, had there been a token."""
+    return harmless(f"not sent, since there is no GH_TOKEN:\n\n{words}")
+
+
 def valid(declaration: Declaration) -> str:
     """What was found valid."""
     desired, policies = declaration.desired, declaration.policies

@@ -1,6 +1,6 @@
 """Runs a workflow under the real act, in host mode, and tells which jobs and steps ran and how they ended.
 
-By hand, on this repository's last commit: ``python -m tests.workflows.act pull_request|push|workflow_dispatch`` (``make act EVENT=…``).
+By hand, on this repository's last commit: ``make act EVENT=…``, that is ``python -m tests.workflows.act EVENT [NAME=VALUE…]``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-WORKFLOW_OF = {"pull_request": "gate.yml", "merge_group": "gate.yml", "push": "apply.yml", "workflow_dispatch": "apply.yml"}
+WORKFLOW_OF = {"pull_request": "gate.yml", "merge_group": "gate.yml", "push": "apply.yml", "schedule": "drift.yml"}
+BY_HAND = ("drift", "rollback", "train")
+"""Workflows that a person starts."""
 _EXIT_STATUS = re.compile(r"exit status (\d+)")
 _SECONDS = 300
 
@@ -102,6 +104,8 @@ class Act:
     path: str
     variables: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    runner: Mapping[str, str] = field(default_factory=dict)
+    """What the runner says otherwise than act does: where GitHub's API is."""
     elsewhere: Mapping[str, Path] = field(default_factory=dict)
     """Other repositories, as ``owner/name@ref``, and the folders that stand for them."""
 
@@ -110,10 +114,14 @@ class Act:
         tool = find("act")
         if tool is None:
             raise FileNotFoundError("act is not installed: make tools (needs Go)")
+        # Jobs of this run alone hand files on through it.
+        handover = tempfile.mkdtemp(prefix="handover-", dir=self.scratch)
         return [
             *(tool, event, "--workflows", f".github/workflows/{workflow}", "--eventpath", str(payload)),
             *("--action-cache-path", str(self.scratch / "act"), "--env", "GITHUB_REPOSITORY=owner/models"),
+            *("--var", f"HANDOVER={handover}"),
             *(part for name, value in self.variables.items() for part in ("--var", f"{name}={value}")),
+            *(part for name, value in self.runner.items() for part in ("--env", f"{name}={value}")),
             *(part for name in self.secrets for part in ("--secret", name)),
             *(part for name, folder in self.elsewhere.items() for part in ("--local-repository", f"{name}={folder}")),
         ]
@@ -188,13 +196,6 @@ def _annotation(told: Mapping[str, object]) -> Annotation:
     return Annotation(str(told["command"]), str(told["arg"]), places.get("file"), line, column)
 
 
-def handover(folder: Path) -> Path:
-    """The folder through which jobs hand files on where there are no artifacts."""
-    made = folder / "handover"
-    made.mkdir(parents=True, exist_ok=True)
-    return made
-
-
 def git(folder: Path, *arguments: str) -> str:
     """Run git in a folder; returns what it says, without the last line break."""
     done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=60)
@@ -221,27 +222,31 @@ def payload(clone: Path, event: str, base: str = "main", *, fork: bool = False) 
     return {"repository": repository, "ref": f"refs/heads/{base}", "before": before, "after": head, "deleted": False}
 
 
-def main() -> int:
-    """Run a workflow by hand on the last commit of this repository, which is the clone's origin: a journal is pushed into it."""
-    event = sys.argv[1] if len(sys.argv) > 1 else ""
-    if event not in WORKFLOW_OF:
-        print(f"which event? make act EVENT={'|'.join(WORKFLOW_OF)}", file=sys.stderr)
+def main(event: str, *inputs: str) -> int:
+    """Run a workflow by hand on the last commit of this repository, which is the clone's origin: a journal is pushed into it.
+
+    ``inputs`` (NAME=VALUE) are those of a workflow that a person starts.
+    """
+    known = {**WORKFLOW_OF, **{name: f"{name}.yml" for name in BY_HAND}}
+    if event not in known:
+        print(f"which event? make act EVENT={'|'.join(known)}", file=sys.stderr)
         return 2
     names = ("MLFLOW_TRACKING_URI", "PAGE_FOLDER", "NOTIFY")
     secret = ("MLFLOW_TRACKING_", "PROMOTION_WEBHOOK")
     secrets = {name: os.environ[name] for name in os.environ if name.startswith(secret) and name not in names}
     if key := os.environ.get("PROMOTION_SIGNING_KEY_FILE"):
         secrets["PROMOTION_SIGNING_KEY"] = Path(key).read_text(encoding="utf-8")
+    real = "workflow_dispatch" if event in BY_HAND else event
     with tempfile.TemporaryDirectory(prefix="promotion-act-") as folder:
         clone = Path(folder) / "clone"
         git(PROJECT, "clone", "--quiet", "--no-hardlinks", str(PROJECT), str(clone))
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        variables = {n: os.environ[n] for n in names if n in os.environ}
-        act = Act(clone, Path(folder), path, {**variables, "HANDOVER": str(handover(Path(folder)))}, secrets)
+        act = Act(clone, Path(folder), path, {n: os.environ[n] for n in names if n in os.environ}, secrets)
         file = Path(folder) / "event.json"
-        file.write_text(json.dumps({"act": True, **payload(clone, event)}), encoding="utf-8")
-        return subprocess.run(act.command(event, WORKFLOW_OF[event], file), cwd=clone, env=act.environment(), check=False).returncode
+        given = {"inputs": dict(one.split("=", 1) for one in inputs)} if inputs else {}
+        file.write_text(json.dumps({"act": True, **payload(clone, real), **given}), encoding="utf-8")
+        return subprocess.run(act.command(real, known[event], file), cwd=clone, env=act.environment(), check=False).returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*(sys.argv[1:] or [""])))

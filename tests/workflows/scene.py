@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 
+from tests.github import TOKEN, GitHub
 from tests.models import FEATURES
-from tests.workflows.act import PROJECT, Act, Run, git, handover, payload
+from tests.workflows.act import PROJECT, Act, Run, git, payload
 
 DECLARATION = """\
 version: 1
@@ -71,7 +72,7 @@ evaluations:
 """
 
 EVALUATOR = '''\
-"""Counts of a tree classifier on rows with a label in the last column."""
+"""What a tree classifier says of rows with a label in the last column."""
 
 import csv
 import time
@@ -87,14 +88,14 @@ def evaluate(model, dataset, settings):
     values = np.array(rows, dtype=float)
     booster = xgb.Booster(model_file=str(next(model.glob("model.*"))))
     told = booster.predict(xgb.DMatrix(values[:, :-1], feature_names=header[:-1])) > 0.5
-    true = values[:, -1] > 0.5
-    confusion = [[int((true & told).sum()), int((true & ~told).sum())], [int((~true & told).sum()), int((~true & ~told).sum())]]
-    return {
-        "schema": "promotion/counts/v1",
-        "rows": len(rows),
-        "seconds": time.perf_counter() - started,
+    yield {
+        "schema": "promotion/outcomes/v1",
         "positive": "attack",
-        "parts": {"model": {"labels": ["attack", "benign"], "confusion": confusion}},
+        "labels": ["benign", "attack"],
+        "seconds": time.perf_counter() - started,
+        "index": np.arange(len(rows)),
+        "truth": (values[:, -1] > 0.5).astype(int),
+        "parts": {"model": {"predicted": told.astype(int)}},
     }
 '''
 
@@ -122,6 +123,8 @@ class Scene:
     url: str
     good: str
     bad: str
+    hosting: GitHub | None = None
+    """The stand-in for GitHub's API, and with it a token for the jobs; None: there is no GitHub, as for whoever runs act by hand."""
     versions: dict[str, str] = field(default_factory=lambda: dict.fromkeys(("good_staging", "good_production", "bad_staging"), "none"))
 
     @property
@@ -243,4 +246,6 @@ class Scene:
         return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
     def _act(self, variables: dict[str, str], secrets: dict[str, str]) -> Act:
-        return Act(self.clone, self.folder / "act", self.path, {**variables, "HANDOVER": str(handover(self.folder))}, secrets)
+        if self.hosting is None:
+            return Act(self.clone, self.folder / "act", self.path, variables, secrets)
+        return Act(self.clone, self.folder / "act", self.path, variables, {**secrets, "GITHUB_TOKEN": TOKEN}, self.hosting.environment)

@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from tests.github import listening as listening_github
 from tests.promotion.notifying.webhook import listening
 from tests.server import free_port
 from tests.workflows.act import git
-from tests.workflows.scene import Scene
+from tests.workflows.scene import EVALUATOR, Scene
 from tests.workflows.test_gate import registry_state
 
 STEPS = {
     "fetch": ["Set up job", "Check out", "Move to the newest commit of main", "Fetch", "Complete job"],
     "apply": [
-        *("Set up job", "Check out", "Move to the commit that was fetched for", "Note where the journal is", "Reconcile"),
-        *("Fetch what was applied", "Complete job"),
+        *("Set up job", "Check out", "Move to the commit that was fetched for", "Note where the journal is"),
+        *("Ask who opened and who approved the pull requests that are on main", "Reconcile", "Fetch what was applied", "Complete job"),
     ],
 }
 
@@ -206,9 +208,16 @@ def test_a_promotion_whose_check_fails_is_taken_back_by_itself(applied: Scene) -
     """Registry, hold, revert on origin; a second apply, and an unrelated commit, change nothing."""
     promote(applied, "second", good_staging=2)
     promoted = git(applied.origin, "rev-parse", "main")
-    with replaced(applied, version=2):
+    with listening_github() as applied.hosting, replaced(applied, version=2):
         run = applied.apply()
+    hosting, applied.hosting = applied.hosting, None
     assert run.exit_code != 0
+    (issue,) = hosting.issues
+    assert (issue["title"], issue["state"]) == ("The check after a promotion did not pass", "open")
+    assert issue["body"].startswith(f"The check after a promotion did not pass, for commit {promoted[:12]}. ")
+    assert "### Verify" in issue["body"]
+    assert "restored  version 1" in issue["body"]
+    assert hosting.pulls == [], "main took the push"
     # Bytes that are not what was promoted are not fetched, so there is nothing to measure again.
     assert run.results() == {"fetch": True, "measure": True, "apply": True, "verify": False, "tell": True}, run.told()
     assert [name for name, step in run.jobs["verify"].steps.items() if step.result == "failure"] == ["Verify"]
@@ -238,6 +247,27 @@ def test_a_promotion_whose_check_fails_is_taken_back_by_itself(applied: Scene) -
     assert (later.exit_code, shown(applied)) == (0, {"staging": 1}), later.told()
 
 
+def test_what_could_not_be_measured_after_an_apply_stays_in_service_and_is_told_loudly(scene: Scene) -> None:
+    """ERRORED brings nothing back: nothing is known to be wrong with the version."""
+    broken = scene.folder / "broken"
+    check = f"    import os\n    if os.path.exists({str(broken)!r}):\n        raise RuntimeError('the disk is full')\n"
+    scene.write("judging/trees.py", EVALUATOR.replace("    import numpy", f"{check}    import numpy", 1))
+    scene.commit("An evaluator that needs a disk")
+    promote(scene, "first", good_staging=1)
+    main = git(scene.origin, "rev-parse", "main")
+    with listening_github() as scene.hosting, once_applied(scene, 1, broken.touch):
+        run = scene.apply()
+    assert run.results() == {"fetch": True, "measure": True, "apply": True, "remeasure": False, "verify": False, "tell": True}, run.told()
+    steps = run.jobs["verify"].steps
+    assert steps["Verify"].exit_code == 5
+    assert "Bring back what failed" not in steps
+    assert (shown(scene), git(scene.origin, "rev-parse", "main")) == ({"staging": 1}, main)
+    assert "no holds" in scene.promotion("hold", "list").stdout
+    (issue,) = scene.hosting.issues
+    assert "what could not be measured stays in service" in issue["body"]
+    assert "🛑 ERRORED" in issue["body"]
+
+
 def test_what_fails_its_check_and_has_no_predecessor_stays_on_hold_and_is_told(scene: Scene) -> None:
     promote(scene, "first", good_staging=1)
     main = git(scene.origin, "rev-parse", "main")
@@ -253,25 +283,30 @@ def test_what_fails_its_check_and_has_no_predecessor_stays_on_hold_and_is_told(s
 
 
 @contextmanager
-def replaced(scene: Scene, *, version: int) -> Iterator[None]:
-    """While this runs: as soon as the version is applied, somebody puts other bytes into the artifact store."""
+def once_applied(scene: Scene, version: int, meddle: Callable[[], object]) -> Iterator[None]:
+    """While this runs: as soon as the version is applied to staging, somebody meddles."""
     done = threading.Event()
 
-    def meddle() -> None:
+    def wait() -> None:
         while not done.is_set():
             with suppress(Exception):
                 if shown(scene).get("staging") == version:
-                    replace_file(scene, version)
+                    meddle()
                     return
             time.sleep(0.05)
 
-    thread = threading.Thread(target=meddle)
+    thread = threading.Thread(target=wait)
     thread.start()
     try:
         yield
     finally:
         done.set()
         thread.join()
+
+
+def replaced(scene: Scene, *, version: int) -> AbstractContextManager[None]:
+    """Somebody puts other bytes into the artifact store."""
+    return once_applied(scene, version, partial(replace_file, scene, version))
 
 
 def replace_file(scene: Scene, version: int) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from mlflow import MlflowClient
 
+from tests.github import listening
 from tests.workflows.act import git
 from tests.workflows.scene import Scene
-from tests.workflows.test_apply import applied, promote, shown
+from tests.workflows.test_apply import applied, apply_by_hand, promote, shown
 
 __all__ = ["applied"]
 
@@ -57,3 +58,23 @@ def test_a_push_in_the_middle_of_a_rollback_is_not_lost(applied: Scene) -> None:
     assert run.exit_code == 0, run.told()
     assert shown(applied) == {"staging": 1}
     assert git(applied.origin, "log", "-1", "--format=%P", "main") == other, "on top of what was pushed meanwhile"
+
+
+def test_where_main_takes_no_push_the_registry_is_back_and_a_pull_request_is_opened(applied: Scene) -> None:
+    promote(applied, "second", good_staging=2)
+    apply_by_hand(applied)
+    main = git(applied.origin, "rev-parse", "main")
+    hook = applied.origin / "hooks" / "update"
+    hook.write_text('#!/bin/sh\n[ "$1" != refs/heads/main ] || { echo "GH006: protected branch" >&2; exit 1; }\n')
+    hook.chmod(0o755)
+    with listening() as applied.hosting:
+        run = applied.dispatch("rollback.yml", model=applied.good, environment="staging", reason="alarms @team `id`")
+    assert run.exit_code == 0, run.told()
+    assert shown(applied) == {"staging": 1}
+    assert git(applied.origin, "rev-parse", "main") == main
+    (pull,) = applied.hosting.pulls
+    assert (pull["base"], pull["title"]) == ("main", f"Roll back {applied.good} staging: 2 to 1")
+    assert pull["body"].startswith("alarms @team `id`\n")
+    assert pull["body"].endswith("\n\nThe registry is back already; main still has to say so.")
+    assert git(applied.origin, "rev-parse", f"{pull['head']}^") == main
+    assert "recorded" in run.summary

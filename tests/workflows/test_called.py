@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.workflows.act import PROJECT, Act, Run, git, handover, payload
+from tests.workflows.act import PROJECT, Act, Run, git, payload
 from tests.workflows.scene import Scene
 from tests.workflows.test_apply import promote, shown
 
@@ -29,8 +29,8 @@ def call(scene: Scene, event: str, name: str, **inputs: str) -> Run:
     """Run one of the calling workflows; the release that it calls is this checkout."""
     git(scene.clone, "fetch", "--quiet", "origin")
     secrets = {"PROMOTION_SIGNING_KEY": scene.key.read_text(encoding="utf-8")}
-    variables = {"MLFLOW_TRACKING_URI": scene.url, "HANDOVER": str(handover(scene.folder))}
-    act = Act(scene.clone, scene.folder / "act", scene.path, variables, secrets, {RELEASE: PROJECT})
+    variables = {"MLFLOW_TRACKING_URI": scene.url}
+    act = Act(scene.clone, scene.folder / "act", scene.path, variables, secrets, elsewhere={RELEASE: PROJECT})
     given = {**payload(scene.clone, event), **({"inputs": inputs} if inputs else {})}
     return act.run(event, given, f"promotion-{name}.yml")
 
@@ -42,7 +42,9 @@ def test_a_repository_with_its_own_models_is_judged_applied_and_rolled_back_by_t
     team.commit("Try both in staging")
     advice = call(team, "pull_request", "gate")
     assert advice.exit_code != 0
-    assert advice.results() == {"plan": True, f"judge ({team.good})": True, f"judge ({team.bad})": False, "gate": False}, advice.told()
+    assert advice.results() == {"plan": True, f"judge ({team.good})": True, f"judge ({team.bad})": False, "gate": False, "comment": True}, (
+        advice.told()
+    )
     assert advice.jobs[f"judge ({team.bad})"].steps["Gate"].exit_code == 4
     made = advice.jobs[f"judge ({team.good})"].steps["Make the rows that the policies pin"]
     assert (made.result, made.output.strip()) == ("success", "rows of the caller"), "not this project's"

@@ -7,11 +7,12 @@ import re
 
 import pytest
 
+from tests.github import listening
 from tests.server import free_port
 from tests.workflows.act import Run, git
 from tests.workflows.scene import STAGING, Scene
 
-PLAN_STEPS = ["Set up job", "Check out", "Validate", "See whether the gates can refuse", "Plan", "Complete job"]
+PLAN_STEPS = ["Set up job", "Check out", "Validate", "Plan", "See whether the gates can refuse", "Complete job"]
 
 
 def registry_state(scene: Scene) -> str:
@@ -38,7 +39,8 @@ def test_a_change_of_no_promotion_passes_in_seconds_without_a_registry(scene: Sc
     scene.commit("Say what this is")
     run = scene.pull_request(event=event, url=f"http://127.0.0.1:{free_port()}")
     assert run.exit_code == 0, run.told()
-    assert run.results() == {"plan": True, "gate": True}, "no model is judged"
+    said = {"comment": True} if event == "pull_request" else {}
+    assert run.results() == {"plan": True, "gate": True, **said}, "no model is judged"
     assert list(run.jobs["plan"].steps) == PLAN_STEPS
     assert run.jobs["plan"].outputs == {"models": "[]"}
     assert "No model changes" in run.summary
@@ -53,7 +55,7 @@ def test_an_invalid_file_is_marked_at_its_line_and_nothing_is_judged(scene: Scen
     run = scene.pull_request()
     refused(run, "plan")
     assert run.jobs["plan"].steps["Validate"].exit_code == 2
-    assert set(run.results()) == {"plan", "gate"}
+    assert set(run.results()) == {"plan", "gate", "comment"}
     (mark,) = run.annotations
     assert (mark.level, mark.file) == ("error", "environments.yaml")
     assert mark.line is not None
@@ -69,7 +71,7 @@ def test_a_good_version_may_go_to_staging_and_the_page_says_why(scene: Scene) ->
     run = scene.pull_request()
     assert run.exit_code == 0, run.told()
     leg = f"judge ({scene.good})"
-    assert run.results() == {"plan": True, leg: True, "gate": True}
+    assert run.results() == {"plan": True, leg: True, "gate": True, "comment": True}
     assert list(run.jobs[leg].steps) == ["Set up job", "Check out", "Make the rows that the policies pin", "Gate", "Complete job"]
     assert "bound" in run.summary
     assert "PASSED" in run.summary
@@ -79,10 +81,28 @@ def test_a_good_version_may_go_to_staging_and_the_page_says_why(scene: Scene) ->
 
 
 def test_of_two_models_the_bad_one_is_refused_whatever_it_claims_and_the_other_is_judged(scene: Scene) -> None:
+    """Both stand in one comment, which the next push keeps up to date."""
     scene.branch("both")
     scene.declare(good_staging=1, bad_staging=1)
     scene.commit("Try both in staging")
-    run = scene.pull_request()
+    with listening() as scene.hosting:
+        run = scene.pull_request()
+        (first,) = scene.hosting.comments[7]
+        assert first["body"].startswith("<!-- promotion -->\n**Not to be merged as it is (plan: success, gates: failure)")
+        scene.write("README.md", "# Our models\n")
+        scene.declare(good_staging="none", bad_staging="none")
+        scene.commit("Rather not")
+        assert scene.pull_request().results() == {"plan": True, "gate": True, "comment": True}
+        (second,) = scene.hosting.comments[7]
+    assert (second["id"], "No model changes." in second["body"]) == (first["id"], True)
+    git(scene.clone, "reset", "--quiet", "--hard", "HEAD~1")
+    for name, icon in ((scene.good, "✅ PASSED"), (scene.bad, "❌ FAILED")):
+        shown = first["body"].replace("\\-", "-")
+        assert f"#### {icon}: **promote** {name} staging none → 1" in shown
+        assert f"#### Figures: {name} staging" in shown
+        assert f"- staging of {name}: nothing was there before." in shown, "how to get back"
+    assert first["body"].count("├") == 2 * 6, "an interval of each main figure of both models"
+    assert "**When this is on main**" in first["body"]
     refused(run, f"judge ({scene.bad})")
     assert run.jobs[f"judge ({scene.good})"].succeeded
     assert run.jobs[f"judge ({scene.bad})"].steps["Gate"].exit_code == 4
@@ -114,7 +134,7 @@ def test_a_policy_that_is_weakened_beside_the_promotion_is_refused(scene: Scene)
     run = scene.pull_request()
     leg = f"judge ({scene.bad})"
     refused(run, leg)
-    assert run.results() == {"plan": True, leg: False, "gate": False}, run.told()
+    assert run.results() == {"plan": True, leg: False, "gate": False, "comment": True}, run.told()
     gate = run.jobs[leg].steps["Gate"]
     assert gate.exit_code == 4
     assert re.search(r"❌ separate", gate.summary), gate.summary
@@ -127,7 +147,7 @@ def test_a_policy_that_is_weakened_beside_the_promotion_is_refused(scene: Scene)
     scene.write("policies/staging.yaml", STAGING.replace("min: 0.8", "min: 0.0"))
     scene.commit("Lower the bar, in the open")
     alone = scene.pull_request()
-    assert (alone.exit_code, alone.results()) == (0, {"plan": True, "gate": True}), alone.told()
+    assert (alone.exit_code, alone.results()) == (0, {"plan": True, "gate": True, "comment": True}), alone.told()
 
 
 def test_a_version_that_does_not_exist_is_marked_and_red(scene: Scene) -> None:
@@ -184,4 +204,4 @@ def test_an_older_branch_is_judged_by_what_it_changes_itself(scene: Scene) -> No
     scene.merge("newer")
     git(scene.clone, "checkout", "--quiet", "old")
     run = scene.pull_request()
-    assert run.results() == {"plan": True, "gate": True}, run.told()
+    assert run.results() == {"plan": True, "gate": True, "comment": True}, run.told()

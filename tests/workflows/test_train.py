@@ -36,12 +36,12 @@ def test_what_is_trained_is_registered_measured_and_proposed_for_staging(tenant:
     version = run.jobs["train"].outputs["version"]
     found = MlflowClient(tenant.url).get_model_version(MODEL, version)
     assert (found.tags["git_commit"], found.current_stage) == (before, "None"), "its lineage, and nothing is promoted"
-    branch = f"propose-{MODEL}-{version}"
+    branch = f"propose-{MODEL}-staging-{version}"
     assert git(tenant.origin, "rev-parse", f"{branch}^") == before == git(tenant.origin, "rev-parse", "main")
     changed = git(tenant.origin, "diff", "--unified=0", "main", branch).splitlines()
     assert [line for line in changed if line[:1] in "+-" and line[:3] not in {"+++", "---"}] == [
         "-      use: none",
         f"+      use: {version}",
     ]
-    assert f"**{MODEL} version {version}** is proposed for staging" in run.summary
+    assert f"version {version} for staging on the branch {branch}" in run.summary.replace("\\", "")
     assert "f1" in run.summary, "measured by the evaluation that the gates use"

@@ -51,6 +51,7 @@ def training(command: Callable[..., Any]) -> Callable[..., Any]:
         SEED,
         click.option("--register", "name", metavar="NAME", help="Log a run and register a version under this name."),
         click.option("--allow-dirty", is_flag=True, help="Register although train/ has uncommitted changes (lineage gates refuse it)."),
+        click.option("--outputs", type=PATH, help="Append version=N to this file once it is registered, for later steps of a job."),
         JSON,
     )
     for option in reversed(options):

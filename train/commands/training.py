@@ -44,6 +44,7 @@ def _train(  # noqa: PLR0913 - the options of the command line
     seed: int,
     name: str | None,
     allow_dirty: bool,
+    outputs: Path | None,
     as_json: bool,
     epochs: int | None,
 ) -> None:
@@ -73,6 +74,9 @@ def _train(  # noqa: PLR0913 - the options of the command line
             tags = tracking.lineage(flows, made.architecture, dataset, revision, made.parameters["split"])
             files = {"data": ", ".join(path.name for path in data)}
             found |= _register(made, place, found, name, tags, files)
+            if outputs is not None:
+                with outputs.open("a", encoding="utf-8") as file:
+                    file.write(f"version={found['version']}\n")
     show(found, as_json=as_json)
 
 

@@ -80,6 +80,21 @@ def test_a_remote_that_answers_late_is_waited_for(site: Site) -> None:
     assert site.scene.shown()["stages"][1] == "Production"
 
 
+def test_where_main_has_moved_on_an_older_checkout_applies_nothing_and_is_red_unless_told_otherwise(site: Site) -> None:
+    older = site.scene.git("rev-parse", "HEAD")
+    site.scene.declare(production=2)
+    site.publish()
+    site.scene.git("checkout", "-q", "--detach", older)
+    assert site.reconcile().returncode == Exit.CONFLICT
+    done = site.reconcile("--if-newest")
+    assert done.returncode == Exit.DONE, done.stderr
+    assert done.stdout.startswith("nothing was done: this checkout is at ")
+    assert (site.scene.shown()["stages"], site.scene.journal()) == ({1: "None", 2: "None"}, None)
+    site.scene.git("checkout", "-q", "main")
+    assert site.reconcile("--if-newest").returncode == Exit.DONE
+    assert site.scene.shown()["stages"][2] == "Production"
+
+
 def test_a_remote_that_goes_down_under_way_leaves_what_the_next_run_completes(site: Site) -> None:
     # The intent arrives; from then on nobody reaches the remote.
     site.hook("post-receive", f"chmod 000 '{site.origin}/refs' 2>/dev/null; mv '{site.origin}' '{site.origin}.gone'")

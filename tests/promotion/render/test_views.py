@@ -13,9 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promotion.agreement import Agreed
+from promotion.beside import Beside
 from promotion.changes import Change, ChangeKind, DeleteAlias, Plan, SetAlias, SetStage, Shown
+from promotion.comparison import Line, Measure
 from promotion.domain import Place, Problem
 from promotion.errors import InvalidFiles, UsageError
+from promotion.intervals import Interval
 from promotion.journal import Entry, EntryKind, Hold, Recorded, Refusal
 from promotion.render import json, markdown, text
 from promotion.render.document import document
@@ -173,7 +176,9 @@ def test_what_a_stranger_wrote_in_the_journal_does_not_either() -> None:
 
 
 def test_what_a_stranger_wrote_does_not_reach_the_page() -> None:
-    for shown in (markdown.decision(evil()), markdown.plan(evil().plan)):
+    lines = (Line(EVIL, Measure(0.5, None), Measure(0.6, None), None),)
+    beside = Beside(evil().plan.changes[0], EVIL, 1, EVIL, 400, EVIL, lines, EVIL)
+    for shown in (markdown.decision(evil()), markdown.plan(evil().plan), markdown.beside([beside])):
         assert "<script>" not in shown
         assert "](http" not in shown
         assert "@everyone" not in shown
@@ -181,7 +186,39 @@ def test_what_a_stranger_wrote_does_not_reach_the_page() -> None:
         for row in shown.split("\n"):
             assert not row.startswith("::")
             if row.startswith("|"):
-                assert len(re.findall(r"(?<!\\)\|", row)) in {4, 5}
+                assert len(re.findall(r"(?<!\\)\|", row)) in {4, 5, 6}
+
+
+def test_a_page_of_a_plan_tells_what_happens_on_merge_and_how_to_get_back() -> None:
+    shown = markdown.plan(PLAN)
+    merge, back = shown.split("**When this is on main**")[1].split("**How to get back**")
+    assert merge.count("\n1. ") == 1
+    assert [line.split(". ")[0] for line in merge.splitlines() if line[:1].isdigit()] == ["1", "2", "3"]
+    staging, production, healed, retired = (line.replace("\\-", "-") for line in back.splitlines() if line)
+    assert staging.startswith(f"- staging of {MODEL}, back to version 9: revert this pull request; or, when there is no time, <code>promo")
+    assert f"<code>promotion rollback {MODEL} staging</code> or the workflow rollback" in staging
+    assert production.startswith(f"- production of {MODEL}: nothing was there before. Declare `use: none`, or another version")
+    assert healed.startswith("- staging of ft-unsw: what was applied last is restored")
+    assert retired.startswith("- production of ft-unsw, back to version 2: revert this pull request")
+
+
+def test_a_page_shows_a_version_beside_what_is_in_service_with_its_intervals_drawn() -> None:
+    f1 = Line("f1", Measure(0.8, Interval(0.7, 0.9)), Measure(0.9, Interval(0.8, 1.0)), Measure(0.1, Interval(0.05, 0.15)))
+    other = Line("router.tabular", None, Measure(0.5, None), None)
+    shown = markdown.beside([Beside(CHANGES[0], "production", 4, "holdout", 400, "rows.csv", (f1, other), None)])
+    last = "─" * 12
+    assert "Version 15 beside version 4 in production, by holdout: 400 rows of rows.csv, 95 % intervals." in shown
+    drawn = shown.split("```text\n")[1].split("\n```")[0].splitlines()
+    assert [line.strip().split("  ")[0] for line in drawn] == ["f1", "4 in production", "15", "difference"]
+    assert drawn[1].endswith(f"├{last}●{last}┤               0.8000 (0.7000 to 0.9000)")
+    assert drawn[2].endswith(f" ├{last}●{last}┤  0.9000 (0.8000 to 1.0000)")
+    assert drawn[1].index("●") == drawn[2].index("├"), "one scale for both"
+    assert drawn[3].endswith("+0.1000 (+0.0500 to +0.1500) higher")
+    assert r"| router.tabular | none | 0.5000 | none |  |" in shown, "what is not drawn stands in the table"
+    alone = markdown.beside([Beside(CHANGES[1], None, None, "holdout", 400, "rows.csv", (other,), "nothing else is in service")])
+    assert "Version 9 beside nothing" in alone
+    assert "Nothing else is in service." in alone
+    assert "| figure | version 9 |" in alone
 
 
 def test_json_is_one_sorted_document_with_a_schema() -> None:
