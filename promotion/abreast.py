@@ -31,7 +31,7 @@ class Abreast:
     def __init__(self, jobs: int | None, *, most: int, report: Callable[[str], None] = lambda _: None) -> None:
         self.jobs = max(1, min(jobs or cores(), most))
         self._stop = threading.Event()
-        self._share = Share(None if self.jobs == 1 else max(1, cores() // self.jobs), self._stop.is_set)
+        self._share = Share(None if self.jobs == 1 else max(1, cores() // self.jobs), self._stop.is_set, report)
         self._report = report
         self._numbers, self._begun, self._turn = count(), 0, threading.Condition()
         self._pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="measuring")

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from promotion.confine import ALONE, Share
+from promotion.confine import Share
 
 if TYPE_CHECKING:
     from promotion.abreast import Abreast
@@ -58,4 +58,4 @@ class Ahead:
             return begun.result()
         if need.told:
             report(need.told)
-        return need.work(ALONE)
+        return need.work(Share(report=report))

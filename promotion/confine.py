@@ -70,13 +70,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one of several children that run at once gets, and whether all of them shall end.
+    """What one of several children that run at once gets, whether all of them shall end, and who is told how far it is.
 
     ``threads`` is how many the libraries for numbers may start (None: as the parent's environment says, or as they like).
     """
 
     threads: int | None = None
     ended: Callable[[], bool] = lambda: False
+    report: Callable[[str], None] = lambda _: None
 
 
 ALONE = Share()
@@ -92,10 +93,19 @@ class Ended:
     isolation: str
 
 
-def run(arguments: Sequence[str], *, folder: Path, path: Path, limits: Limits, share: Share = ALONE, pickles: bool = False) -> Ended:
+def run(
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    path: Path,
+    limits: Limits,
+    share: Share = ALONE,
+    pickles: bool = False,
+    watched: Callable[[float], None] = lambda _: None,
+) -> Ended:
     """Run Python with these arguments in ``folder`` (also its home); ``path`` is where it may import from.
 
-    ``pickles``: MLflow may load what is pickled, since a policy names the model.
+    ``pickles``: MLflow may load what is pickled, since a policy names the model. ``watched`` is called while it runs, with the seconds.
     """
     isolation, way = isolation_at_hand()
     mark = secrets.token_hex(16)
@@ -112,7 +122,7 @@ def run(arguments: Sequence[str], *, folder: Path, path: Path, limits: Limits, s
     ) as child:
         tail = _Tail(child)
         try:
-            stopped = _watch(child, limits, share.ended)
+            stopped = _watch(child, limits, share.ended, watched)
         finally:
             _end(child, mark)
         return Ended(child.wait(), stopped, tail.text(), isolation)
@@ -183,15 +193,17 @@ class _Tail:
         return "\n".join("".join(char if char.isprintable() else "?" for char in line).replace("::", ": :") for line in lines)
 
 
-def _watch(child: subprocess.Popen[bytes], limits: Limits, ended: Callable[[], bool]) -> str | None:
+def _watch(child: subprocess.Popen[bytes], limits: Limits, ended: Callable[[], bool], watched: Callable[[float], None]) -> str | None:
     """Wait for the end; the reason when it has to be stopped before."""
-    deadline, pause = time.monotonic() + limits.seconds, 0.002
+    began, pause = time.monotonic(), 0.002
     while not _ended(child):
         time.sleep(pause)
         pause = min(2 * pause, _POLL)
         if ended():
             return "everything was to end"
-        if time.monotonic() >= deadline:
+        seconds = time.monotonic() - began
+        watched(seconds)
+        if seconds >= limits.seconds:
             return f"it took longer than {limits.seconds:g} s"
         tree = _tree(child.pid)
         if len(tree) > _MOST_PROCESSES:

@@ -26,6 +26,7 @@ from promotion.evidence import Evaluator, Evidence, canonical, key
 from promotion.figures import Counts, parse
 from promotion.gates.formats import refusals
 from promotion.packing import ReplicatesError
+from promotion.progress import Progress
 from promotion.registry.artifacts import digest_folder
 from promotion.replicates import read as read_replicates
 from promotion.sources import alone, evaluator_digest, file_digest
@@ -167,7 +168,7 @@ def pinned_dataset(dataset: Dataset, root: Path) -> Path:
 def _run(folder: Path, fetched: Fetched, evaluation: Evaluation, dataset: Path, code: Path, share: Share) -> tuple[dict[str, Any], str]:
     """Run the child, which imports from ``code``, and read what it left; the isolation that it really had."""
     limits = confine.Limits(evaluation.timeout, evaluation.memory)
-    task, result = folder / "task.json", folder / "result.json"
+    task, result, progress = folder / "task.json", folder / "result.json", folder / "progress.txt"
     task.write_bytes(
         canonical(
             {
@@ -176,6 +177,7 @@ def _run(folder: Path, fetched: Fetched, evaluation: Evaluation, dataset: Path, 
                 "dataset": str(dataset.resolve()),
                 "settings": dict(evaluation.settings),
                 "result": str(result),
+                "progress": str(progress),
                 "limits": limits.resources,
             }
         )
@@ -183,7 +185,8 @@ def _run(folder: Path, fetched: Fetched, evaluation: Evaluation, dataset: Path, 
     try:
         command = ["-m", "promotion.measure", str(task)]
         pickles = fetched.ref.name in evaluation.pickles
-        ended = confine.run(command, folder=folder, path=code.resolve(), limits=limits, share=share, pickles=pickles)
+        told = Progress(f"measuring {fetched.ref.name}/{fetched.ref.version} by {evaluation.name}", limits.seconds, progress, share.report)
+        ended = confine.run(command, folder=folder, path=code.resolve(), limits=limits, share=share, pickles=pickles, watched=told)
     except OSError as error:
         msg = f"the evaluator could not be started: {error}"
         raise NotMeasured(msg, hint="check that this machine can start Python") from error

@@ -24,6 +24,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from promotion.progress import counted
 from promotion.syscalls import refuse_local_sockets
 
 FAILED = 70
@@ -52,7 +53,8 @@ def main(arguments: list[str]) -> int:
     _limit(task["limits"])
     refuse_local_sockets()
     try:
-        counts = _counts(_function(task["entry_point"]), Path(task["model"]), Path(task["dataset"]), task["settings"])
+        given = _function(task["entry_point"])(Path(task["model"]), Path(task["dataset"]), task["settings"])
+        counts = _counts(given, Path(task["progress"]))
         text = json.dumps({**counts, "versions": _versions()}, allow_nan=False)
     except BaseException as error:  # noqa: BLE001 - whatever model code raises, SystemExit included, is told the same way
         traceback.print_exc()
@@ -83,8 +85,8 @@ def _function(entry_point: str) -> Callable[..., object]:
     return found
 
 
-def _counts(evaluator: Callable[..., object], model: Path, dataset: Path, settings: Mapping[str, object]) -> dict[str, Any]:
-    given = evaluator(model, dataset, settings)
+def _counts(given: object, progress: Path) -> dict[str, Any]:
+    """What an evaluator gave, counted; how many rows were is written down meanwhile."""
     if not isinstance(given, Mapping) and not isinstance(given, Iterable):
         msg = f"an evaluator must give counts, however: {type(given).__name__}"
         raise TypeError(msg)
@@ -93,7 +95,7 @@ def _counts(evaluator: Callable[..., object], model: Path, dataset: Path, settin
     if first is None:
         msg = "the evaluator gave no counts at all"
         raise ValueError(msg)
-    every = chain([first], shards)
+    every = counted(chain([first], shards), progress)
     if isinstance(first, Mapping) and first.get("schema") in _BY_ROW:
         return _folded(every)
     return _merged(every)

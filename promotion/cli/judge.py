@@ -63,6 +63,7 @@ def plan(options: Shared, base: str | None, out: Path | None, detailed_exitcode:
 @click.argument("version", metavar="NAME/VERSION")
 def evaluate(options: Shared, version: str) -> int:
     """Measure one version on the pinned data of every evaluation that matches it; keep and print the evidence."""
+    from promotion.confine import Share
     from promotion.domain import ModelVersionRef
     from promotion.evaluate import evaluate as measure
     from promotion.kept import FolderEvidence
@@ -77,7 +78,8 @@ def evaluate(options: Shared, version: str) -> int:
     if not evaluations:
         raise UsageError(f"no evaluation measures {ref.name!r}", hint=f"add one that matches it to {layout.policies}/evaluations.yaml")
     registry, by = build.registry(options), build.by(repository)
-    measured = tuple(measure(registry, ref, evaluation, repository.root, by=by, now=build.now) for evaluation in evaluations)
+    share = Share(report=build.report(options))
+    measured = tuple(measure(registry, ref, evaluation, repository.root, by=by, now=build.now, share=share) for evaluation in evaluations)
     if options.evidence is not None:
         for evidence in measured:
             FolderEvidence(options.evidence).put(evidence)

@@ -20,6 +20,7 @@ from promotion.errors import Unavailable, UsageError
 from promotion.evaluate import NotMeasured, evaluate, evidence_key
 from promotion.evidence import read
 from promotion.policies import Dataset, Evaluation
+from promotion.progress import Progress
 from promotion.registry.memory import MemoryRegistry
 from promotion.resampling import SEED
 from promotion.sources import evaluator_digest
@@ -141,6 +142,27 @@ def test_outcomes_are_counted_and_resampled_in_the_child(registry, root):
 
 def test_memory_does_not_grow_with_the_rows(registry, root):
     assert measured(registry, root, "by_row_of_many", memory=256 << 20, timeout=120.0).counts.rows == 163_840
+
+
+def test_a_long_measurement_tells_how_far_it_is(registry, root, monkeypatch):
+    monkeypatch.setattr("promotion.progress.EVERY", 0.4)
+    told: list[str] = []
+    evaluate(registry, REF, evaluation("by_row_slowly"), root, by="ci", now=lambda: NOW, share=confine.Share(report=told.append))
+    assert 3 <= len(told) <= 20, told
+    assert all(one.startswith(f"measuring {NAME}/1 by flows: ") and one.endswith(" s, of at most 30 s") for one in told), told
+    assert any(f": {rows} rows in " in one for one in told for rows in (100, 200)), told
+
+
+@pytest.mark.parametrize("said", [b"12x", b"9" * 40, b"-1", b"", b"\xff", b"1\x1b[2J", None])
+def test_of_what_is_no_number_of_rows_nothing_is_told(tmp_path, said):
+    place = tmp_path / "progress.txt"
+    if said is None:
+        place.symlink_to("/etc/hostname")
+    else:
+        place.write_bytes(said)
+    told: list[str] = []
+    Progress("measuring m/1", 60, place, told.append)(12.0)
+    assert told == ["measuring m/1: in 12 s, of at most 60 s"]
 
 
 BAD = [

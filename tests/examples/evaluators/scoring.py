@@ -118,6 +118,10 @@ def block(rows=100, start=0, **given):
 
 def by_row(model, dataset, settings):
     for start in (0, 100, 200): yield block(start=start)
+def by_row_slowly(model, dataset, settings):
+    for start in (0, 100, 200):
+        yield block(start=start)
+        time.sleep(1.1)
 def by_row_at_once(model, dataset, settings): return block(rows=300)
 def by_row_of_many(model, dataset, settings): yield from (block(rows=8192, start=start) for start in range(0, 163840, 8192))
 def by_row_odd(model, dataset, settings):
