@@ -25,6 +25,8 @@ class Need:
     key: str
     told: str
     work: Callable[[Share], Evidence]
+    artifact: str = ""
+    """The digest of the version's bytes."""
 
 
 class Ahead:

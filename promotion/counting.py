@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated
 
@@ -44,5 +45,5 @@ def require(condition: bool, message: str) -> None:  # noqa: FBT001 - reads as a
 
 
 def ratio(over: float, under: float) -> float:
-    """NaN for what is not defined (0/0)."""
-    return over / under if under else float("nan")
+    """NaN for what is not defined (0/0): always the same object, by which figures that are undefined alike compare as equal."""
+    return over / under if under else math.nan

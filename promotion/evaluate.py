@@ -29,7 +29,7 @@ from promotion.packing import ReplicatesError
 from promotion.progress import Progress
 from promotion.registry.artifacts import digest_folder
 from promotion.replicates import read as read_replicates
-from promotion.sources import alone, evaluator_digest, file_digest
+from promotion.sources import alone, dataset_digest, evaluator_digest
 
 if TYPE_CHECKING:
     from promotion.domain import ModelVersionRef
@@ -155,7 +155,7 @@ def pinned_dataset(dataset: Dataset, root: Path) -> Path:
     path = root / dataset.path
     fetching = f"get it with: {dataset.get}" if dataset.get else "put it there; the policy names no command that gets it"
     try:
-        found = file_digest(path)
+        found = dataset_digest(path)
     except OSError as error:
         msg = f"the dataset {dataset.path} cannot be read: {error.strerror or error}"
         raise Unavailable(msg, hint=fetching) from error

@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -148,6 +148,17 @@ def key(artifact: str, dataset: str, evaluator: Evaluator, settings: Mapping[str
     if evaluator.lock is not None:
         bound["lock"] = evaluator.lock
     return hashlib.sha256(canonical(bound)).hexdigest()
+
+
+def changed(before: Evidence, dataset: str, evaluator: Evaluator, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is another now than when an evidence of the same artifact was measured, in words; empty where it still counts."""
+    apart = {
+        "its data": before.dataset != dataset,
+        "its evaluator": replace(before.evaluator, lock=None) != replace(evaluator, lock=None),
+        "its lock file": before.evaluator.lock != evaluator.lock,
+        "its settings": dict(before.settings) != dict(settings),
+    }
+    return tuple(what for what, differs in apart.items() if differs)
 
 
 def read(data: bytes) -> Evidence:

@@ -77,6 +77,8 @@ class Collector:
     by: str
     measure: bool
     touched: tuple[str, ...] | None = None
+    statement: Callable[[str], bytes | None] = lambda _: None
+    """A statement that the journal keeps, by its digest."""
     report: Callable[[str], None] = lambda _: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     """Tells when measuring starts and ends."""
@@ -107,6 +109,7 @@ class Collector:
             applied=self.applied,
             policies=self.policies,
             sources=self.sources,
+            statement=self.statement,
             folder=self.folder,
             by=self.by,
             measure=self.measure,

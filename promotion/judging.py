@@ -77,6 +77,7 @@ def collector_of(workspace: Workspace, found: Survey, commit: str, policies: tup
         environments=tuple(environment.name for environment in found.desired.environments),
         policies=policies,
         sources=(found.state,),
+        statement=found.state.evidence,
         folder=workspace.evidence,
         in_history=cache(lambda sha: in_history(workspace.git, sha, commit)),
         in_history_of=cache(lambda where, sha: in_history(workspace.git, sha, heads(where))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from promotion.attempt import attempt
 from promotion.changes import Change, ChangeKind
 from promotion.confine import Share
 from promotion.domain import ModelVersionRef
-from promotion.evidence import Evidence
+from promotion.evidence import Evidence, changed, read
 from promotion.figures import derived
 from promotion.gates.interface import Measured, Reference, Unknown
 from promotion.kept import EvidenceSource, FolderEvidence, search
@@ -42,6 +42,7 @@ class Measurements:
     applied: Mapping[str, AppliedModel]
     policies: tuple[Policies, ...]
     sources: Sequence[EvidenceSource]
+    statement: Callable[[str], bytes | None]
     folder: Path | None
     by: str
     measure: bool
@@ -63,17 +64,30 @@ class Measurements:
 
     def needs(self, change: Change, known: Look) -> Iterator[Need]:
         """What is to be measured for a change: itself and what the rules compare it with, where there is no evidence."""
-        asked: list[Need | Unknown] = []
+        asked: list[tuple[Need | Unknown, Evaluation, Path]] = []
         for position, rules in enumerate(self.policies):
-            asked += [self._need(change, known, one, self._root(position)) for one in rules.evaluations_for(change.model)]
+            root, evaluations = self._root(position), rules.evaluations_for(change.model)
+            asked += [(self._need(change, known, one, root), one, root) for one in evaluations]
             for what in wanted(rules, self.applied, change).values():
                 if isinstance(what, ModelVersionRef):
-                    asked += [self._need_of_reference(what, one, self._root(position)) for one in rules.evaluations_for(change.model)]
-        for need in asked:
+                    asked += [(self._need_of_reference(what, one, root), one, root) for one in evaluations]
+        for need, evaluation, root in asked:
             if isinstance(need, Need) and not isinstance(found := attempt(partial(search, self._sources(), need.key)), Unknown):
                 self._ahead.sought(need.key, found)
                 if found.evidence is None:
-                    yield need
+                    yield replace(need, told=f"{need.told}{self._why(need, evaluation, root)}")
+
+    def _why(self, need: Need, evaluation: Evaluation, root: Path) -> str:
+        """What changed since the version was measured for what is applied now, where it was: the reason why it is measured again."""
+        bindings = [one for memory in self.applied.values() for one in memory.bindings.values() if one.bound is not None]
+        digests = {digest for one in bindings if one.bound is not None and one.bound.digest == need.artifact for digest in one.evidence}
+        for digest in sorted(digests) if need.told else ():
+            data = attempt(partial(self.statement, digest))
+            before = attempt(partial(read, data)) if isinstance(data, bytes) else None
+            if isinstance(before, Evidence) and (before.evaluation, before.artifact) == (evaluation.name, need.artifact):
+                what = changed(before, evaluation.dataset.sha256, evaluate.evaluator_of(evaluation, root), evaluation.settings)
+                return f", again: {' and '.join(what)} changed" if what else ""
+        return ""
 
     def evidence(self, change: Change, known: Look, position: int) -> Mapping[str, Measured | Unknown]:
         """Evidence by evaluation under one set of policies: found, or measured now."""
@@ -125,7 +139,7 @@ class Measurements:
             return evaluate.measure(fetched, evaluation, root, by=self.by, now=self.clock, share=share)
 
         told = "" if isinstance(form, Unknown) else f"measuring {ref.name}/{ref.version} by {evaluation.name}"
-        return Need(key, told, work)
+        return Need(key, told, work, artifact.digest)
 
     def _need_of_reference(self, ref: ModelVersionRef, evaluation: Evaluation, root: Path) -> Need | Unknown:
         """What measuring a version that a rule compares with takes."""
@@ -138,7 +152,7 @@ class Measurements:
         def work(share: Share) -> Evidence:
             return evaluate.evaluate(self.registry, ref, evaluation, root, by=self.by, now=self.clock, share=share)
 
-        return Need(key, f"measuring {ref.name}/{ref.version} by {evaluation.name}, to compare with it", work)
+        return Need(key, f"measuring {ref.name}/{ref.version} by {evaluation.name}, to compare with it", work, ref.digest or "")
 
     def _measure(self, change: Change, need: Need) -> Measured | Unknown:
         allowed = self.measures(change)

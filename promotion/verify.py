@@ -18,7 +18,7 @@ from promotion.changes import Change, ChangeKind, Plan
 from promotion.decide import decide
 from promotion.domain import AppliedBinding, Bound, Environment, ModelVersionRef, Place
 from promotion.errors import Exit, PromotionError, UsageError
-from promotion.evidence import Evidence, read
+from promotion.evidence import Evidence, changed, read
 from promotion.judging import collector_of
 from promotion.kept import FolderEvidence, search
 from promotion.plan import expected, shown
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from promotion.repository import Declaration
 
 TOLERANCE = 0.005
-"""How far a figure may lie from its evidence: another processor rounds otherwise, and a few rows fall on the other side."""
+"""How far a figure may lie from its evidence, as a share where it is above 1: another processor rounds otherwise."""
 
 _MEASURED_BY_TIME = frozenset({"seconds_per_row"})
 
@@ -212,7 +212,7 @@ def _agreement(
 def _differ(figure: str, before: float, now: Evidence) -> bool:
     value = now.figures.get(figure, math.nan)
     both_undefined = math.isnan(before) and math.isnan(value)
-    return figure not in _MEASURED_BY_TIME and not both_undefined and not abs(before - value) <= TOLERANCE
+    return figure not in _MEASURED_BY_TIME and not both_undefined and not abs(before - value) <= TOLERANCE * max(1.0, abs(before))
 
 
 def _stale(
@@ -223,17 +223,9 @@ def _stale(
     for now in measured:
         before = kept.get(now.evaluation)
         if before is not None and before.key != now.key:
-            changed = [
-                what
-                for what, differs in (
-                    ("its data", before.dataset != now.dataset),
-                    ("its evaluator", before.evaluator != now.evaluator),
-                    ("its settings", dict(before.settings) != dict(now.settings)),
-                )
-                if differs
-            ]
-            workspace.report(f"{now.subject}: {', '.join(changed)} changed since it was measured")
-            yield now.evaluation, f"{' and '.join(changed)} changed since evidence {before.digest[:12]}"
+            what = " and ".join(changed(before, now.dataset, now.evaluator, now.settings))
+            workspace.report(f"{now.subject}: {what} changed since it was measured")
+            yield now.evaluation, f"{what} changed since evidence {before.digest[:12]}"
 
 
 def _kept(found: Survey, digest: str) -> Evidence | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 import time
@@ -14,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from promotion import confine, replicates
+from promotion import confine, replicates, sources
 from promotion.domain import ModelVersionRef, Place
 from promotion.errors import Unavailable, UsageError
-from promotion.evaluate import NotMeasured, evaluate, evidence_key
+from promotion.evaluate import NotMeasured, evaluate, evidence_key, pinned_dataset
 from promotion.evidence import read
 from promotion.policies import Dataset, Evaluation
 from promotion.progress import Progress
@@ -349,6 +350,27 @@ def test_another_dataset_is_unavailable_and_says_both(registry, root):
         measured(registry, root)
     assert hashlib.sha256(ROWS).hexdigest() in caught.value.message
     assert hashlib.sha256(b"1,benign\n").hexdigest() in caught.value.message
+
+
+def test_a_dataset_is_read_once_for_all_versions_and_again_when_it_was_written_to(registry, root, monkeypatch):
+    read_now: list[Path] = []
+    digest = sources.file_digest
+
+    def counting(path: Path) -> str:
+        read_now.append(path)
+        return digest(path)
+
+    monkeypatch.setattr(sources, "file_digest", counting)
+    path, pinned = root / "rows.csv", evaluation().dataset
+    assert [pinned_dataset(pinned, root) for _ in range(3)] == [path] * 3
+    assert read_now == [path]
+    before = path.stat()
+    path.write_bytes(ROWS.replace(b"attack", b"benign"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    with pytest.raises(Unavailable, match="where the policy pins"):
+        pinned_dataset(pinned, root)
+    assert read_now == [path, path]
 
 
 def test_a_source_pattern_without_files_points_at_the_policy(registry, root):

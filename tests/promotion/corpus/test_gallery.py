@@ -51,7 +51,7 @@ class Kind:
 def bomb() -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("model/data.bin", bytes(1 << 26))
+        archive.writestr("model/data.bin", bytes(1 << 27))
     return stream.getvalue()
 
 
@@ -85,8 +85,9 @@ KINDS = [
     Kind("held-pickle-as-text", "formats", FAILED, "a pickle written as text", lambda: files(**{"notes.txt": TEXT_PICKLE})),
     Kind("held-pickle-as-model", "formats", FAILED, "'pickle' is not an allowed kind", lambda: {**files(), "model.json": EVIL}),
     Kind("held-pickle-in-archive", "formats", FAILED, "not pt2", lambda: files(**{"w.pth": zipped({"archive/data.pkl": EVIL})})),
-    Kind("held-archive-in-archive", "formats", FAILED, "x.bin", lambda: files(**{"x.bin": zipped({"a.zip": zipped({"b": b"x"})})})),
-    Kind("held-zip-bomb", "formats", FAILED, "x.bin", lambda: files(**{"x.bin": bomb()})),
+    Kind("held-archive-in-archive", "formats", FAILED, "an archive in an archive",
+         lambda: files(**{"x.bin": zipped({"m/archive_format": b"pt2", "m/extra/a": zipped({"b": b"x"})})})),
+    Kind("held-zip-bomb", "formats", FAILED, "x.bin: it unpacks from", lambda: files(**{"x.bin": bomb()})),
     Kind("held-code-folder", "formats", FAILED, "code/: a code folder", lambda: files(code__load__py=b"print()\n")),
     Kind("held-program-inside", "formats", FAILED, "a program", lambda: files(**{"lib.txt": b"\x7fELF" + bytes(200)})),
     Kind("held-foreign-loader", "formats", FAILED, "'mlflow.pyfunc.model' is not on the list", lambda: loading("mlflow.pyfunc.model")),

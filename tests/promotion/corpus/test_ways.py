@@ -105,3 +105,18 @@ def test_a_policy_that_is_lowered_by_itself_counts_afterwards(way: Way) -> None:
     way.lower("staging")
     way.to(staging=1, production=1)
     way.to(staging=3, production=1)
+
+
+def test_what_is_measured_again_tells_why(way: Way) -> None:
+    """Version 2 was measured for staging; the evaluator and the data are others when it is declared in production."""
+    way.to(staging=2, production=1)
+    with (way.folder / "judge" / "told.py").open("a") as file:
+        file.write("# another evaluator\n")
+    way.evaluations(("rows", "*", "told", b"other rows\n", {}))
+    way.commit("measure otherwise")
+    assert way.reconcile().exit_code == 0
+    way.declare(staging=2, production=2)
+    lines: list[str] = []
+    assert way.reconcile(report=lines.append).exit_code == 0
+    told = [one for one in lines if one.startswith("measuring")]
+    assert told == [f"measuring {way.name}/2 by rows, again: its data and its evaluator changed"], lines
