@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from promotion.changes import SetVersionTag
 from promotion.errors import Conflict, Unavailable
 from promotion.plan import plan
-from promotion.registry.interface import Rejected
+from promotion.registry.interface import Rejected, Unanswered
 from promotion.writing import Pace, write
 
 if TYPE_CHECKING:
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 ROUNDS = 3
 """How often what is missing is written."""
-_PAUSES = (0.0, 0.3, 1.0)
-"""Seconds before each of these rounds, for a registry that was busy."""
+_PAUSES = (0.3, 1.0, 1.0)
+"""Seconds after a round in which writes failed, before it is read back: for a registry that was busy."""
+_LATE = 1.0
+"""The least of them when a write was not answered in time. One that is still under way in MLflow must not meet the next of its model: it
+archives what it found in the stage when it began, and that version may be elsewhere by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,12 @@ def converge(
             raise _stuck(lacking - refused.keys(), failures, operations[0])
         if written:
             workspace.report(f"reading back: {len(operations)} writes are missing, trying again")
-            time.sleep(_PAUSES[ROUNDS - left])
         sent = write(operations, workspace.registry.apply, pace, check=check, report=workspace.report)
         written += sent.written
         missing, failures = sent.missing, {**failures, **sent.failures}
+        if sent.failures:
+            late = any(isinstance(error, Unanswered) for error in sent.failures.values())
+            time.sleep(max(_PAUSES[ROUNDS - left], _LATE if late else 0.0))
     raise AssertionError  # the last round has returned or raised
 
 

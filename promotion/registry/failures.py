@@ -70,12 +70,13 @@ def bad_answer(address: str, answer: BaseHTTPResponse, secrets: tuple[str, ...])
 
 def may_pass(error: HTTPError) -> bool:
     """Whether asking again may help: the connection failed, but not by time-out and not for its certificate."""
-    if _read_timed_out(error) or any(isinstance(cause, ssl.SSLError | SSLError) for cause in _causes(error)):
+    if timed_out(error) or any(isinstance(cause, ssl.SSLError | SSLError) for cause in _causes(error)):
         return False
     return isinstance(error, NewConnectionError | ConnectTimeoutError | ProtocolError | ProxyError)
 
 
-def _read_timed_out(error: BaseException) -> bool:
+def timed_out(error: BaseException) -> bool:
+    """Whether something was sent, and the answer did not come in time."""
     # A body that stops half-way comes as another error, with the time-out inside.
     return any(isinstance(cause, ReadTimeoutError) for cause in _causes(error))
 
@@ -84,7 +85,7 @@ def reason(error: BaseException, connect: float, timeout: float) -> str:
     """What happened in words, where the texts of urllib3 name objects; both limits in seconds."""
     if isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError):
         return f"no connection within {connect:g} s"
-    if _read_timed_out(error):
+    if timed_out(error):
         return f"time-out after {timeout:g} s"
     known = next(filter(None, map(_in_words, _causes(error))), None)
     if isinstance(error, ProxyError):

@@ -16,6 +16,10 @@ class Rejected(Unavailable):
     """The registry answered and said no: nothing was written. Any other failure of a write leaves it unknown."""
 
 
+class Unanswered(Unavailable):
+    """There was no answer in time: a write may still be on its way, or be under way in the registry."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A training run: what lineage and metadata gates look at. ``metrics`` are what somebody logged, never proof."""

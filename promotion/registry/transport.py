@@ -18,8 +18,8 @@ from promotion.errors import Unavailable
 from promotion.registry.access import Access
 from promotion.registry.addresses import http_parts, shortened
 from promotion.registry.artifacts import CHUNK
-from promotion.registry.failures import BUSY, BadAnswer, bad_answer, in_text, may_pass, reason
-from promotion.registry.interface import Rejected
+from promotion.registry.failures import BUSY, BadAnswer, bad_answer, in_text, may_pass, reason, timed_out
+from promotion.registry.interface import Rejected, Unanswered
 from promotion.registry.sockets import Route, route
 
 CONNECT = 2.0
@@ -74,7 +74,8 @@ class Api:
         try:
             return self._json(self._send(method, path, limits, {"Content-Type": "application/json"}, body=content))
         except HTTPError as error:
-            raise self._failure(error, _UNKNOWN) from error
+            failure = self._failure(error, _UNKNOWN)
+            raise Unanswered(failure.message, hint=failure.hint) if timed_out(error) else failure from error
 
     def probe(self, method: str, path: str, body: Mapping[str, object]) -> BadAnswer | None:
         """Send what the server must refuse or ignore, as patiently as ``read``; gives its refusal, None for an answer of 200."""

@@ -15,7 +15,7 @@ from promotion.converge import ROUNDS, Converged, converge
 from promotion.domain import Declared, Desired, Environment, Place
 from promotion.errors import Conflict, Unavailable
 from promotion.plan import plan
-from promotion.registry.interface import Rejected
+from promotion.registry.interface import Rejected, Unanswered
 from promotion.registry.memory import MemoryRegistry
 from promotion.survey import Workspace
 from promotion.writing import Pace
@@ -115,6 +115,29 @@ def test_a_write_that_was_lost_is_sent_again_and_both_are_told(registry: Odd) ->
     assert end.written == tuple(registry.sent)
     assert [str(one) for one in end.written].count("set beta/1 to stage Staging, archiving the others there") == 2
     assert told == ["reading back: 2 writes are missing, trying again"]
+
+
+def test_a_write_that_was_not_answered_in_time_may_land_before_it_is_read_back(registry: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
+    under_way: list[Operation] = []
+    slept: list[float] = []
+
+    def unanswered(operation: Operation) -> None:
+        under_way.append(operation)
+        raise Unanswered("no answer within 10 s")
+
+    def lands(seconds: float) -> None:
+        slept.append(seconds)
+        for one in under_way:
+            MemoryRegistry.apply(registry, one)
+
+    registry.odd = once(unanswered)
+    monkeypatch.setattr("promotion.converge.time.sleep", lands)
+    ended = run(registry)
+    assert len(slept) == 1
+    assert slept[0] >= 1.0
+    assert registry.stages() == dict.fromkeys(NAMES, (1,))
+    assert sorted(map(str, registry.sent)) == sorted(set(map(str, registry.sent))), "it is not sent beside itself"
+    assert not ended.refused
 
 
 def test_a_model_that_the_registry_refuses_does_not_keep_the_others_waiting(registry: Odd) -> None:

@@ -59,6 +59,12 @@ def test_none_retires_what_is_in_service_or_was_the_last_to_be(past, stage, kind
     assert [change.kind for change in made.changes] == ([] if kind is None else [kind])
 
 
+def test_nothing_where_nothing_ever_was_keeps_no_other_environment_from_being_planned():
+    observed = Observed("r", {"m": model("m", {1: "None"}, {})})
+    made = plan(desired(declare("m", "staging", None), declare("m", "production", 1)), observed, {})
+    assert [(change.kind, change.environment) for change in made.changes] == [(ChangeKind.PROMOTE, "production")]
+
+
 def test_a_change_tells_what_it_replaces_what_shows_and_what_is_pinned():
     observed = Observed("r", {"m": model("m", {1: "Archived", 2: "None"}, {"production": 1})})
     binding = replace(declare("m", "production", 2, line=7), digest="9" * 64)

@@ -8,8 +8,10 @@ import time
 import pytest
 
 from promotion.changes import SetStage
+from promotion.errors import Unavailable
 from promotion.registry import sockets, transport
 from promotion.registry.connect import connect
+from promotion.registry.interface import Unanswered
 from promotion.registry.rest import RestRegistry
 from tests.promotion.registry.faults import WRITE, refused, say
 from tests.server import free_port
@@ -67,6 +69,18 @@ def test_a_server_that_hangs_is_given_up_after_the_time_out(faulty, write):
     assert time.monotonic() - begin < 1
     assert "time-out after 0.3 s" in error.message
     assert ("unknown whether the write arrived" in error.hint) is write
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_write_that_may_still_be_under_way_is_told_from_one_that_was_cut(faulty, cut):
+    def respond(handler):
+        handler.close_connection = True
+        time.sleep(0 if cut else 1.0)
+
+    registry = connect(faulty(respond), None, {"MLFLOW_HTTP_REQUEST_TIMEOUT": "0.2"})
+    with pytest.raises(Unavailable) as caught:
+        registry.apply(WRITE)
+    assert isinstance(caught.value, Unanswered) is not cut
 
 
 def test_a_body_that_stops_half_way_is_given_up(faulty):
