@@ -102,7 +102,9 @@ def verify(found: Sequence[Verified]) -> str:
 
 def fetched(made: Orders, folder: Path) -> str:
     """What was fetched, and what was not."""
-    lines = [f"fetched   {order}" for order in made.orders] or ["nothing to measure: every evaluation has its evidence"]
+    lines = [f"fetched   {order}" for order in made.orders]
+    if not lines and not made.left_out:
+        lines = ["nothing to measure: every evaluation has its evidence"]
     lines += [f"left out  {reason}" for reason in made.left_out]
     lines += [f"measure it: promotion measure {folder}"] if made.orders else []
     return harmless("\n".join(lines))

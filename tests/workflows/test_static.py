@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.workflows.act import PROJECT
+from tests.workflows.act import BY_HAND, PROJECT, WORKFLOW_OF
 
 GITHUB = PROJECT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -48,6 +48,16 @@ def named(name: str) -> Path:
 def test_there_is_something_to_check() -> None:
     assert {file.stem for file in WORKFLOWS} >= {"gate", "apply", "ci"}
     assert ACTIONS
+
+
+def test_each_can_be_run_by_hand_under_act_but_the_one_that_is_a_command_itself() -> None:
+    assert {*WORKFLOW_OF.values(), *(f"{name}.yml" for name in BY_HAND)} == {file.name for file in WORKFLOWS} - {"ci.yml"}
+    for name in (*WORKFLOW_OF, *BY_HAND):
+        assert name in (PROJECT / "README.md").read_text(encoding="utf-8").split("make act EVENT=pull_request", 1)[1], (
+            "the README tells how"
+        )
+    for name in BY_HAND:
+        assert "workflow_dispatch" in load(named(name))["on"]
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
