@@ -78,7 +78,8 @@ function metrics(model) {
 
 /** Of one version at a time: the newest first, the others by choice. */
 function matrixSection(model) {
-  const found = model.versions.flatMap((one) => evidenceOf(model, one.version).map((evidence) => ({ version: one.version, evidence })));
+  const told = (evidence) => Object.keys(evidence.parts).length > 0; // models that tell numbers have none
+  const found = model.versions.flatMap((one) => evidenceOf(model, one.version).filter(told).map((evidence) => ({ version: one.version, evidence })));
   if (!found.length) return null;
   const place = h("div");
   const draw = (index) => {

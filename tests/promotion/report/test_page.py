@@ -297,6 +297,17 @@ def test_hostile_names_in_evidence_are_shown_and_do_nothing(opened):
     assert page.locator("main img, main script, main b").count() == 0
 
 
+def test_a_model_that_tells_numbers_has_its_figures_and_no_matrix(opened):
+    found, good = seen(["one"]), evidence("one", 5)
+    sums = {"schema": "promotion/regression-counts/v1", "rows": 400, "seconds": 1.0}
+    truth, part = {"origin": 0.0, "total": 0.0, "squares": 4e4}, {"error": 0.0, "absolute": 810.0, "squared": 2500.0}
+    prices = replace(good, counts=parse({**sums, "truth": truth, "parts": {"model": part}}))
+    page = opened(replace(found, evidence={good.digest: prices}, intervals={}), "#/model/one")
+    shown = dict(zip(*(cells(page, "Metrics by version")[row] for row in (0, 1)), strict=True))
+    assert (shown["rmse"], shown["mae"]) == ("2.5000", "2.0250")
+    assert page.get_by_role("heading", name="Confusion matrix").count() == 0
+
+
 def test_a_page_that_does_not_exist_says_so(opened):
     for place in ("#/model/nobody", "#/entry/%E0%A4%A"):
         assert opened(seen(NAMES), place).locator("h1").inner_text() == "Not here"
