@@ -77,6 +77,7 @@ KINDS = [
     Kind("odd-figure-infinite", "bound", ERRORED, "sums.drift: Input should be a finite", gives={"gives": "no number", "value": "inf"}),
     Kind("odd-counts-apart", "bound", ERRORED, "the confusion matrix has 9 rows", gives={"gives": "", "confusion": [[9, 0], [0, 0]]}),
     Kind("odd-counts-negative", "bound", ERRORED, "greater than or equal to 0", gives={"gives": "", "confusion": [[11, 0], [0, -1]]}),
+    Kind("odd-errors-squared-away", "bound", ERRORED, "the squares are too small for the errors", gives={"gives": "sums"}),
     Kind("odd-figures-given", "bound", ERRORED, "f1: Extra inputs", gives={"gives": "figures"}),
     Kind("odd-ends-early", "bound", ERRORED, "left no result", gives={"gives": "nothing"}),
     Kind("odd-raises-error", "bound", ERRORED, "MemoryError: no room", gives={"gives": "an error"}),

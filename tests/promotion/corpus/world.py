@@ -48,6 +48,10 @@ def evaluate(model, data, settings):
         raise MemoryError("no room")
     if kind == "no number":
         given["sums"] = {"drift": float(settings["value"])}
+    if kind == "sums":
+        part = {"error": 0.0, "absolute": float(rows), "squared": 0.0}
+        truth = {"origin": 0.0, "total": 0.0, "squares": 1.0}
+        return {"schema": "promotion/regression-counts/v1", "rows": rows, "seconds": 0.1, "truth": truth, "parts": {"model": part}}
     if kind == "figures":
         given["f1"] = 1.0
     return given
