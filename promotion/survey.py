@@ -94,6 +94,7 @@ def _read(
     workspace: Workspace, models: tuple[str, ...], *, at_once: bool, fetch: bool
 ) -> tuple[State, Mapping[str, AppliedModel], Observed]:
     """The journal, what it says was applied, and the registry; at once, since both wait for somebody else most of the time, or in turn."""
+    workspace.report(f"reading the journal and the registry at {workspace.registry.address}; declared models: {len(models)}")
     with ThreadPoolExecutor(1) as pool:
         early = pool.submit(workspace.registry.observe, models) if at_once else None
         state = workspace.journal.read(fetch=fetch)

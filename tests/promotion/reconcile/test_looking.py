@@ -93,6 +93,12 @@ def test_status_tells_who_holds_the_lock_and_when_it_was_left_behind(twice: Scen
     assert (lock["lease"], lock["lock"]["by"]) == ("held", "Ada <ada@example.org>")
 
 
+def test_what_takes_a_while_is_told_on_the_side(twice: Scene) -> None:
+    done = CliRunner().invoke(root, ["status", "-v", "-C", str(twice.folder), "--tracking-uri", twice.url], standalone_mode=False)
+    assert done.stderr == f"  … reading the journal and the registry at {twice.url}; declared models: 1\n"
+    assert done.stdout.startswith("model ")
+
+
 def test_status_puts_declared_applied_and_shown_side_by_side(twice: Scene) -> None:
     def states() -> dict[str, str]:
         return {one["declared"]["environment"]: one["state"] for one in document(twice, "status")["bindings"]}
