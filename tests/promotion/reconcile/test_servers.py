@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,28 @@ from promotion.repository import working
 from promotion.restore import rollback
 from promotion.survey import survey
 from tests.guarded import ADMIN, EDITOR, READER, credentials, grant
+from tests.postgres import Postgres
 from tests.scene import Scene
+from tests.server import Server
 
 
-@pytest.fixture(params=["postgres_server", "old_mlflow_server"])
+@pytest.fixture
+def postgres_alone(postgres: Postgres, tmp_path: Path) -> Iterator[str]:
+    """PostgreSQL behind one worker."""
+    with Server(tmp_path / "server", store=postgres.database("alone")) as server:
+        yield server.url
+
+
+@pytest.fixture
+def sqlite_of_four(tmp_path: Path) -> Iterator[str]:
+    """SQLite, which takes one write at a time, behind four workers."""
+    with Server(tmp_path / "server", workers=4) as server:
+        yield server.url
+
+
+@pytest.fixture(params=["postgres_server", "postgres_alone", "sqlite_of_four", "old_mlflow_server"])
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Scene:
-    """PostgreSQL with four workers; MLflow 2.9 on SQLite. (The other tests have MLflow of today on SQLite with one worker.)"""
+    """PostgreSQL with four workers and with one; SQLite with four; MLflow 2.9 on SQLite. (Other tests have today's on SQLite with one.)"""
     made = Scene(tmp_path / "models", request.getfixturevalue(request.param))
     made.start()
     return made
