@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from promotion.errors import Exit, Unavailable
 from promotion.journal import EntryKind, Refusal
 from promotion.reconcile import Options
 from promotion.registry.interface import Rejected
+from promotion.restore import rollback
 from tests.promotion.reconcile.test_reconcile import Flaky
 from tests.scene import Scene
 
@@ -111,3 +113,57 @@ def test_the_lease_that_is_let_go_of_ends_now_in_an_entry_of_now(served: Served)
     assert entry.lease_until is not None
     assert entry.kind is EntryKind.INTENT
     assert began < entry.at == entry.lease_until <= workspace.now()
+
+
+def test_a_lease_that_is_over_is_not_made_longer_by_letting_go(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging=1)
+    began = scene.workspace().now()
+    later: list[timedelta] = []
+
+    class Late(Flaky):
+        def apply(self, operation: Operation) -> None:
+            later.append(timedelta(hours=1))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scene.reconcile(registry=Late(scene.workspace().registry), now=lambda: datetime.now(UTC) + sum(later, timedelta()))
+    entry = scene.workspace().journal.read().entry
+    assert entry is not None
+    assert entry.lease_until is not None
+    assert entry.at >= began + timedelta(hours=1)
+    assert entry.lease_until < began + timedelta(minutes=10)
+
+
+def test_a_journal_that_cannot_be_reached_hides_no_failure(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging=1)
+    workspace = scene.workspace()
+    append, count = workspace.journal.append, 0
+
+    def once(*given: Any, **more: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise Unavailable("origin does not answer")
+        return append(*given, **more)
+
+    workspace.journal.append = once  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        scene.reconcile(registry=Flaky(workspace.registry, dead=1), journal=workspace.journal)
+    assert count == 2
+
+
+def test_what_could_not_be_brought_back_is_not_on_hold(served: Served) -> None:
+    scene = served(2)
+    for version in (1, 2):
+        scene.declare(production=version)
+        scene.reconcile()
+    refusing = Refusing(scene.workspace().registry, sent={scene.name})
+    result = rollback(scene.workspace(registry=refusing), Options(), scene.name, "production", reason="alarms", push=False)
+    assert result.outcome.unwritten == (scene.name,)
+    assert scene.shown()["aliases"] == {"production": "2"}
+    state = scene.workspace().journal.read()
+    assert state.holds() == ()
+    assert state.entry is not None
+    assert [one.model for one in state.entry.refusals] == [scene.name]
