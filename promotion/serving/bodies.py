@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from promotion.serving.columns import MOST, Columns, Fault, Refused, Table, refuse, shortened
+from promotion.serving.columns import MOST, Columns, Fault, NotJson, Refused, Table, refuse, shortened
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -90,8 +90,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _constant(name: str) -> None:
-    raise refuse(f"{name} is not JSON; send null where a value is missing")
+def _constant(name: str) -> NotJson:
+    return NotJson(name)
 
 
 def _records(records: list[Any], columns: Columns, most: int) -> Sequence[Sequence[Any]]:
@@ -177,7 +177,7 @@ def _parquet(body: bytes, columns: Columns, most: int) -> Table:
         _count(described.num_rows, most)
         names = file.schema_arrow.names
         if len(set(names)) != len(names):
-            raise refuse("the file names a column twice")
+            raise refuse("the column is named twice", column=next(name for name in names if names.count(name) > 1))
         if faults := list(_named(names, columns)):
             raise Refused(faults)
         for one in file.schema_arrow:

@@ -49,6 +49,13 @@ def shortened(text: str | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class NotJson:
+    """A value that Python's JSON knows and JSON does not: NaN, Infinity, -Infinity."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One input of a model. ``type`` is MLflow's name of it, ``missing`` whether there may be no value.
 
@@ -221,7 +228,7 @@ TYPES = frozenset(_BY_TYPE)
 
 def _float_of(text: str) -> float:
     try:
-        if "_" not in text:
+        if "_" not in text and text.isascii():
             return float(text)
     except ValueError:
         pass
@@ -250,6 +257,8 @@ _FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, NotJson):
+        return f"{value.name}, which is not JSON (a missing value is null)"
     names: Iterable[tuple[type, str]] = (
         (bool, "true or false"),
         (int, "a whole number"),

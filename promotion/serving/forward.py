@@ -157,8 +157,11 @@ def _booster(folder: Path, columns: Columns, threads: int) -> Callable[[Any], An
     def call(rows: np.ndarray[Any, Any]) -> Any:  # noqa: ANN401 - XGBoost has no types
         with np.errstate(over="ignore"):
             given = rows.astype(np.float32)
-        # XGBoost refuses infinities, which a number beyond float32 becomes; NaN is its own "missing".
-        given[np.isinf(given)] = np.nan
+        # XGBoost refuses infinities, without their place; NaN is its own "missing".
+        infinite = np.argwhere(np.isinf(given))
+        if len(infinite):
+            row, place = map(int, infinite[0])
+            raise refuse("the number is too large for the model, which computes in 32 bits", row=row, column=columns.names[place])
         return booster.inplace_predict(given, validate_features=False)
 
     return call

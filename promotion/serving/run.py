@@ -47,6 +47,7 @@ def serve(slot: Slot, source: Source, load: Callable[..., Served], settings: Set
         ws="none",
         loop="uvloop",
         log_config=None,
+        log_level="error",
         access_log=False,
         lifespan="off",
         server_header=False,

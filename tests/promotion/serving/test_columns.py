@@ -42,6 +42,15 @@ def parquet(**columns: list[Any]) -> bytes:
     return file.getvalue()
 
 
+def twice() -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array([1.0])] * 3, names=["a", "b", "a"]), file)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("body", "media"),
     [
@@ -90,6 +99,16 @@ def test_what_is_wrong_is_told_with_row_and_column(change: dict[str, Any], colum
     assert refused.value.status == 422
 
 
+@pytest.mark.parametrize(("name", "column"), [("NaN", "duration"), ("-Infinity", "packets"), ("Infinity", "proto"), ("NaN", "jitter")])
+def test_a_word_that_is_no_json_is_told_with_row_and_column(name: str, column: str) -> None:
+    body = json.dumps([ROW, ROW | {column: "here"}]).replace('"here"', name)
+    with pytest.raises(Refused) as refused:
+        matrix(table(body), COLUMNS)
+    (fault,) = refused.value.faults
+    assert (fault.row, fault.column) == (1, column)
+    assert column == "proto" or f"not {name}, which is not JSON" in fault.problem
+
+
 def test_all_faults_are_counted_and_the_first_listed() -> None:
     with pytest.raises(Refused) as refused:
         matrix(table(json.dumps([ROW | {"duration": "x", "packets": "y"}] * 50), most=50), COLUMNS)
@@ -106,7 +125,7 @@ def test_all_faults_are_counted_and_the_first_listed() -> None:
         ('{"a":' * 200_000, JSON, "nested too deep|not JSON"),
         ('{"a":' * 1020 + "1" + "}" * 1020, JSON, "nested too deep|the body is no table"),
         ("[" + "9" * 5000 + "]", JSON, "too many digits"),
-        ("[NaN]", JSON, "NaN is not JSON"),
+        ("[NaN]", JSON, "a row is an object"),
         ('[{"a": 1, "a": 2}]', JSON, "names a key twice"),
         ("[]", JSON, "there is no row"),
         ("3", JSON, "the body is no table"),
@@ -123,6 +142,7 @@ def test_all_faults_are_counted_and_the_first_listed() -> None:
         (f"a,b\n1,{'9' * 200_000}\n", CSV, "not CSV"),
         (b"PAR1" + b"\0" * 100, PARQUET, "not a Parquet file"),
         (parquet(a=[1.0], b=[[1.0]]), PARQUET, "one plain value"),
+        (twice(), PARQUET, "named twice"),
         (parquet(a=[1.0] * 11, b=[1.0] * 11), PARQUET, "more than 10 rows"),
         ("a,b\n1,2\n", "text/plain", "this type of content is not taken"),
     ],
@@ -132,7 +152,7 @@ def test_a_body_that_is_no_table_is_refused(body: bytes | str, media: str, probl
         matrix(table(body, media, PLAIN), PLAIN)
 
 
-@pytest.mark.parametrize("text", ["1_0", "x", "inf", "nan", "", "1e999", "0x10"])
+@pytest.mark.parametrize("text", ["1_0", "x", "\u0661", "inf", "nan", "", "1e999", "0x10"])
 def test_text_that_is_no_finite_number_is_refused_in_csv(text: str) -> None:
     with pytest.raises(Refused):
         matrix(table(f"a,b\n1,{text}\n2,3", CSV, PLAIN), PLAIN)

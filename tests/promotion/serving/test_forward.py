@@ -15,7 +15,7 @@ from mlflow.pyfunc import PyFuncModel, load_model
 from mlflow.types import ColSpec, Schema
 
 from promotion.domain import ModelVersionRef
-from promotion.serving.columns import Table
+from promotion.serving.columns import Refused, Table
 from promotion.serving.forward import Served
 from promotion.serving.loading import _loaded
 from tests.models import FEATURES, tiny_booster
@@ -48,6 +48,16 @@ def test_a_booster_answers_as_pyfunc_does(tmp_path: Path, count: int) -> None:
     given = rows(count)
     expected = np.asarray(model.predict(pd.DataFrame(given, columns=list(FEATURES))), dtype=np.float64)
     assert np.array_equal(said(served, given), expected)
+
+
+def test_a_number_beyond_32_bits_is_refused_with_its_place_as_pyfunc_refuses_it(tmp_path: Path) -> None:
+    served, model = saved(tmp_path / "model", tiny_booster(3))
+    given = [[0.5, 0.5, 0.5], [0.5, 1e39, 0.5]]
+    with pytest.raises(xgboost.core.XGBoostError):
+        model.predict(pd.DataFrame(given, columns=list(FEATURES)))
+    with pytest.raises(Refused, match="too large for the model") as refused:
+        served.predict(Table(given))
+    assert (refused.value.faults[0].row, refused.value.faults[0].column) == (1, FEATURES[1])
 
 
 def test_a_classifier_of_xgboost_decides_itself_what_it_answers(tmp_path: Path) -> None:
