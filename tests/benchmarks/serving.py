@@ -174,7 +174,8 @@ def _theirs(model: Path, log: Path) -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def _bare(model: Path, threads: int) -> Iterator[Callable[[int, int], list[float]]]:
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    # As ``promotion serve`` sets them: how threads wait decides more than the server does, where others are busy.
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
     with subprocess.Popen(
         [sys.executable, "-c", BARE, str(model), str(threads)], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as running:

@@ -90,7 +90,7 @@ function matrixSection(model) {
   const choice = h("select", { id: "matrix-of", on: { change: () => draw(choice.selectedIndex) } },
     found.map(({ version, evidence }) => h("option", {}, `version ${version}, ${evidence.evaluation}`)));
   draw(0);
-  return [h("h2", {}, "Confusion matrix"), h("p", { class: "tools" }, h("label", { for: "matrix-of" }, "of"), choice), place];
+  return [h("h2", {}, "Confusion matrix"), h("p", { class: "tools" }, h("label", { for: "matrix-of" }, "Version and evaluation"), choice), place];
 }
 
 function matrices(evidence) {

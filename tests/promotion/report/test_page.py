@@ -228,7 +228,7 @@ def test_the_confusion_matrix_of_every_measured_version_can_be_chosen(opened):
     page = opened(seen(NAMES), MODEL)
     label = "The whole model, confusion matrix"
     newest = cells(page, label)
-    page.get_by_label("of", exact=True).select_option("version 2, held-out")
+    page.get_by_label("Version and evaluation").select_option("version 2, held-out")
     second = counts(2).parts["model"].confusion
     assert newest != (shown := cells(page, label))
     assert [[int(cell.replace(",", "")) for cell in row[1:]] for row in shown[1:]] == second
