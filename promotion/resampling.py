@@ -54,22 +54,31 @@ def _started(keys: Array) -> Array:
 
 def weights(keys: Array) -> Array:
     """(n,) whole numbers → (n, 1000) uint8: what each unit weighs in each resample."""
-    return np.concatenate([found.copy() for found in _weighed(_started(keys))] or [np.zeros((0, RESAMPLES), dtype=np.uint8)])
+    return np.concatenate([found.astype(np.uint8) for found in _weighed(_started(keys))] or [np.zeros((0, RESAMPLES), dtype=np.uint8)])
 
 
 def _weighed(started: Array) -> Iterator[Array]:
-    """Weights of the next units, at most _BLOCK of them; each overwrites the one before, since new memory would take longer."""
-    hashes, spare = (np.empty((_BLOCK, len(_COUNTERS)), dtype=np.uint64) for _ in range(2))
-    found, more = np.empty((_BLOCK, RESAMPLES), dtype=np.uint8), np.empty((_BLOCK, RESAMPLES), dtype=np.bool_)
+    """Weights of the next units, at most _BLOCK of them, as float32; each overwrites the one before.
+
+    Hashes, comparisons and weights share one piece of memory, one after the other: so all of it stays in the processor's cache.
+    """
+    memory = np.empty((2, _BLOCK, len(_COUNTERS)), dtype=np.uint64)
+    hashes, spare = memory
+    more = spare.reshape(-1).view(np.bool_)[: _BLOCK * RESAMPLES].reshape(_BLOCK, RESAMPLES)
+    floats = memory.reshape(-1).view(np.float32).reshape(_BLOCK, RESAMPLES)
+    found = np.empty((_BLOCK, RESAMPLES), dtype=np.uint8)
+    # Shifts and exclusive ors may change places: the first round's are done once for each unit and each counter, not for each pair.
+    (first, factor), (second, last) = _ROUNDS
+    units, counters = (one ^ (one >> np.uint64(first)) for one in (started, _COUNTERS))
     for start in range(0, len(started), _BLOCK):
-        some = started[start : start + _BLOCK, None]
+        some = units[start : start + _BLOCK, None]
         count = len(some)
         value, other = hashes[:count], spare[:count]
-        np.bitwise_xor(some, _COUNTERS, out=value)
-        for shift, factor in _ROUNDS:
-            np.right_shift(value, np.uint64(shift), out=other)
-            np.bitwise_xor(value, other, out=value)
-            np.multiply(value, np.uint64(factor), out=value)
+        np.bitwise_xor(some, counters, out=value)
+        np.multiply(value, np.uint64(factor), out=value)
+        np.right_shift(value, np.uint64(second), out=other)
+        np.bitwise_xor(value, other, out=value)
+        np.multiply(value, np.uint64(last), out=value)
         np.right_shift(value, np.uint64(31), out=other)
         np.bitwise_xor(value, other, out=value)
         drawn = value.astype("<u8", copy=False).view("<u2")
@@ -77,7 +86,8 @@ def _weighed(started: Array) -> Iterator[Array]:
         for least in _THRESHOLDS[1:]:
             np.greater_equal(drawn, least, out=more[:count])
             np.add(found[:count], more[:count].view(np.uint8), out=found[:count])
-        yield found[:count]
+        np.copyto(floats[:count], found[:count])
+        yield floats[:count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +110,22 @@ def totals(keys: Array, counts: Array, sums: Array | None = None, cells: Sequenc
     real = _by_unit(np.zeros((len(keys), 0)) if sums is None else sums, places, len(units))
     fallen = [_Cells.of(places, *one) for one in cells]
     found, added = np.zeros((whole.shape[1], RESAMPLES)), np.zeros((real.shape[1], RESAMPLES))
-    floats = np.empty((_BLOCK, RESAMPLES), dtype=np.float32)
     for start, weighed in zip(range(0, len(units), _BLOCK), _weighed(_started(units)), strict=True):
         some = slice(start, start + _BLOCK)
-        np.copyto(floats[: len(weighed)], weighed)
-        found += whole[some].T @ floats[: len(weighed)]
+        found += whole[some].T @ weighed
         if real.shape[1]:
             added += real[some].T @ weighed.astype(np.float64)
         for one in fallen:
-            one.add(start, floats[: len(weighed)])
+            one.add(start, weighed)
     return Totals(np.rint(found).astype(np.int64), added)
 
 
 def _units(keys: Array, cells: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
     """Each unit once, and the place of every row's unit among them."""
-    units, places = np.unique(keys, return_inverse=True)
+    if bool((keys[1:] > keys[:-1]).all()):
+        units, places = keys, np.arange(len(keys))  # as rows stand in their dataset: nothing to sort
+    else:
+        units, places = np.unique(keys, return_inverse=True)
     if cells and len(units) == len(keys):
         # They may come in any order: in that of their cells, few cells at once are added to.
         order = np.argsort(cells[0][0], kind="stable")
