@@ -25,7 +25,7 @@ STEPS = {
     "fetch": ["Set up job", "Check out", "Move to the newest commit of main", "Fetch", "Complete job"],
     "apply": [
         *("Set up job", "Check out", "Move to the commit that was fetched for", "Note where the journal is"),
-        *("Ask who opened and who approved the pull requests that are on main", "Reconcile", "Fetch what was applied", "Complete job"),
+        *("Reconcile", "Fetch what was applied", "Complete job"),
     ],
 }
 

@@ -86,6 +86,10 @@ class TestEveryWorkflow:
         triggers = set(load(file)["on"])
         assert ("pull_request" in triggers) == ("merge_group" in triggers)
 
+    def test_shares_steps_by_anchors_alone(self, file: Path) -> None:
+        """GitHub knows anchors since September 2025, and no merge keys (its documentation, "Reusing workflow configurations")."""
+        assert "<<" not in file.read_text(encoding="utf-8")
+
     def test_has_a_concurrency_group(self, file: Path) -> None:
         assert load(file)["concurrency"]["group"]
 

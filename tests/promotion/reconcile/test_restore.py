@@ -13,10 +13,11 @@ from promotion.cli.options import Shared
 from promotion.drift import find, heal
 from promotion.errors import Exit, UsageError
 from promotion.judging import judge
+from promotion.promoted import one_of
 from promotion.reconcile import Options
 from promotion.releasing import same_person
 from promotion.repository import Layout, desired_at, working
-from promotion.restore import change_hold, rollback
+from promotion.restore import change_hold, rollback, still_applied
 from promotion.survey import survey
 from tests.scene import NAMING, Scene
 
@@ -103,6 +104,32 @@ def test_rollback_of_a_commit_asks_that_what_it_promoted_is_what_is_applied(serv
     assert f"It was promoted by commit {second[:12]}." in scene.git("log", "-1", "--format=%B")
     assert main_of(scene, "rollback", "--commit", "HEAD") == Exit.USAGE, "the revert of a revert needs a person"
     assert scene.shown()["stages"] == {1: "Production", 2: "Archived"}
+
+
+def test_of_several_bindings_that_a_merge_brought_one_alone_is_reverted_byte_for_byte(served: Served) -> None:
+    """Whatever the merge is called: its content says what it promoted, the journal what it is brought back to."""
+    scene = served(2)
+    scene.declare(staging=1, production=1)
+    scene.reconcile()
+    scene.git("checkout", "-q", "-b", "topic")
+    scene.declare(staging=2, production=2, commit=False)
+    file = scene.folder / "environments.yaml"
+    text = file.read_bytes().replace(b"use: 2\n", b"use:   2   # tried by hand \xf0\x9f\xa6\x89\r\n")
+    file.write_bytes(text)
+    scene.commit("Both at once")
+    scene.git("checkout", "-q", "main")
+    scene.git("merge", "-q", "--no-ff", "-m", 'Revert "everything" to version 9', "topic")
+    scene.reconcile()
+    workspace = scene.workspace()
+    with pytest.raises(UsageError, match="promoted more than one"):
+        one_of(workspace.git, workspace.layout, "HEAD")
+    binding = one_of(workspace.git, workspace.layout, "HEAD", environment="production")
+    only = still_applied(workspace.journal, binding)
+    result = rollback(workspace, Options(), scene.name, "production", reason="alarms", push=False, only=only)
+    assert (result.before, result.to.version) == (only, 1)
+    head, _, tail = text.rpartition(b"2   # tried")
+    assert file.read_bytes() == head + b"1   # tried" + tail
+    assert scene.git("diff", "--stat", "HEAD~1", "HEAD").splitlines()[-1].strip() == "1 file changed, 1 insertion(+), 1 deletion(-)"
 
 
 def main_of(scene: Scene, *arguments: str) -> int:
