@@ -1,4 +1,4 @@
-"""Who opened and who approved the pull requests that brought a commit, as GitHub's GraphQL tells (``apply.yml`` asks for it).
+"""Who opened and who approved the pull requests that brought a commit, as GitHub's GraphQL tells (``promotion github reviews`` asks).
 
 The answer is a file, since asking needs a token that nothing else here needs. Its form is that of the query
 ``repository.object.history.nodes`` with ``oid`` and ``associatedPullRequests`` (GitHub, "GraphQL API reference", objects Commit,
@@ -43,7 +43,10 @@ def read(path: Path) -> Mapping[str, tuple[PullRequest, ...]]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the document"
-        raise UsageError(f"{path} is not GitHub's answer about pull requests: {where}: {first['msg']}", hint="see apply.yml") from error
+        raise UsageError(
+            f"{path} is not GitHub's answer about pull requests: {where}: {first['msg']}",
+            hint="make it with: promotion github reviews FILE",
+        ) from error
     history = answer.data.repository.object.history
     return {one.oid: tuple(map(_pull_request, one.associatedPullRequests.nodes)) for one in history.nodes}
 
