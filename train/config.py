@@ -23,8 +23,10 @@ class Settings:
     n_blocks: int
     n_heads: int
     d_conv: int
+    temporal_bins: bool
     dropout: float
     router_bound: float
+    temporal_alone: bool
     trees: int
     tree_rounds: int
     tree_depth: int

@@ -31,19 +31,24 @@ def window(stream_B: Tensor, *, length: int) -> tuple[Tensor, Tensor]:
 
 
 class TemporalCNN(nn.Module):
-    """Convolutions over the window of what each earlier flow is, and how it differs from the current one."""
+    """Convolutions over the window of what each earlier flow is, and how it differs from the current one.
 
-    def __init__(self, *, n_features: int, sizes: Sequence[int], d_conv: int, dropout: float) -> None:
+    With ``n_bins`` the current flow's piecewise-linear encoding is seen as well, which tells flows apart that are nearly alike.
+    """
+
+    def __init__(self, *, n_features: int, sizes: Sequence[int], d_conv: int, dropout: float, n_bins: int = 0) -> None:
         super().__init__()
+        parts = 4 if n_bins == 0 else 5
         self.squeeze = nn.Linear(3 * n_features, d_conv)
         self.categories = nn.ModuleList(nn.Embedding(size, d_conv) for size in sizes)
         self.first = nn.Conv1d(2 * d_conv + 1, d_conv, kernel_size=3, padding=1)
         self.second = nn.Conv1d(d_conv, d_conv, kernel_size=3, padding=2, dilation=2)
-        self.norm = nn.LayerNorm(4 * d_conv)
-        self.out = nn.Linear(4 * d_conv, d_conv)
+        self.norm = nn.LayerNorm(parts * d_conv)
+        self.out = nn.Linear(parts * d_conv, d_conv)
         self.last = nn.Linear(d_conv, d_conv)
         self.head = nn.Linear(d_conv, 1)
         self.dropout = nn.Dropout(dropout)
+        self.steps = nn.Linear((n_bins + 1) * n_features, d_conv) if n_bins else None
 
     def flows(self, rows: Encoded) -> Tensor:
         """→ (B, C), each flow by itself."""
@@ -52,8 +57,8 @@ class TemporalCNN(nn.Module):
             flows = flows + table(rows.codes[:, place])
         return functional.gelu(flows)
 
-    def forward(self, flows_NC: Tensor, index_BW: Tensor, mask_BW: Tensor) -> Tensor:
-        """(N, C) flows and the window of each row as ``window`` gives it → (B,) logits."""
+    def forward(self, rows: Encoded, flows_NC: Tensor, index_BW: Tensor, mask_BW: Tensor) -> Tensor:
+        """B rows, (N, C) flows and the window of each row as ``window`` gives it → (B,) logits."""
         mask = mask_BW.unsqueeze(-1).to(flows_NC.dtype)
         flows = flows_NC[index_BW]
         current = flows[:, -1]
@@ -64,7 +69,10 @@ class TemporalCNN(nn.Module):
         mean = (hidden * mask).sum(1) / mask.sum(1)
         # How alike the earlier flows are: small where the same flow comes again and again.
         alike = (apart * mask).sum(1) / (mask.sum(1) - 1).clamp(min=1)
-        joined = torch.cat([mean, hidden[:, -1], torch.exp(-alike), current], dim=-1)
+        parts = [mean, hidden[:, -1], torch.exp(-alike), current]
+        if self.steps is not None:
+            parts.append(functional.gelu(self.steps(torch.cat([rows.steps.flatten(1), rows.missing], dim=-1))))
+        joined = torch.cat(parts, dim=-1)
         out: Tensor = functional.gelu(self.out(self.dropout(self.norm(joined))))
         out = functional.gelu(self.last(self.dropout(out))) + out
         logits: Tensor = self.head(out).squeeze(-1)

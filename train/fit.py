@@ -185,7 +185,7 @@ def tabular_loss(model: TabularExpert, batch: Batch, settings: Settings) -> Tens
 def networks_loss(model: Mixture, batch: Batch, settings: Settings) -> Tensor:
     """Weighted cross-entropy of each network's own answer: experts do not know of each other."""
     truth = _softened(batch.truth, settings)
-    temporal = model.temporal(model.temporal.flows(batch.earlier), batch.window, batch.mask)
+    temporal = model.temporal(batch.current, model.temporal.flows(batch.earlier), batch.window, batch.mask)
     own = torch.stack([model.tabular.logits(batch.current), temporal], dim=-1)
     each = functional.binary_cross_entropy_with_logits(own, truth.unsqueeze(-1).expand_as(own), reduction="none")
     return (each.sum(-1) * batch.weight).mean()

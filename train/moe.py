@@ -67,14 +67,17 @@ class Parts(NamedTuple):
 class Router(nn.Module):
     """Calibrates the experts and weighs them. ``bound``: no expert gets more than e^(2 bound) times the weight of another.
 
+    Unless ``temporal_alone``, the temporal expert gets nothing where there is no context.
+
     Calibration is a slope and a shift of the logit (Platt 1999): the shift puts the decision at 0.5.
     """
 
     temperature: Tensor
 
-    def __init__(self, *, n_numbers: int, bound: float) -> None:
+    def __init__(self, *, n_numbers: int, bound: float, temporal_alone: bool = True) -> None:
         super().__init__()
         self.bound = bound
+        self.temporal_alone = temporal_alone
         self.slope = nn.Parameter(torch.ones(len(EXPERTS)))
         self.shift = nn.Parameter(torch.zeros(len(EXPERTS)))
         self.register_buffer("temperature", torch.ones(1))
@@ -89,8 +92,12 @@ class Router(nn.Module):
         """→ (B, E) weights that add up to 1."""
         told = torch.tanh(self.calibrated(parts.logits) / 4)
         known = torch.cat([told, parts.context.unsqueeze(-1), parts.numbers], dim=-1)
-        scores = self.bound * torch.tanh(self.last(functional.gelu(self.first(known))))
-        return torch.softmax(scores / self.temperature, dim=-1)
+        scores = self.bound * torch.tanh(self.last(functional.gelu(self.first(known)))) / self.temperature
+        if not self.temporal_alone:
+            silent = torch.zeros_like(scores, dtype=torch.bool)
+            silent[:, EXPERTS.index("temporal")] = parts.context == 0
+            scores = scores.masked_fill(silent, -torch.inf)
+        return torch.softmax(scores, dim=-1)
 
 
 class Mixture(nn.Module):
@@ -102,14 +109,20 @@ class Mixture(nn.Module):
         self.window = settings.window
         self.tabular = tabular
         self.trees = trees
-        self.temporal = TemporalCNN(n_features=seen.n_features, sizes=seen.sizes, d_conv=settings.d_conv, dropout=settings.dropout)
-        self.router = Router(n_numbers=2 * seen.n_features, bound=settings.router_bound)
+        self.temporal = TemporalCNN(
+            n_features=seen.n_features,
+            sizes=seen.sizes,
+            d_conv=settings.d_conv,
+            dropout=settings.dropout,
+            n_bins=seen.n_bins if settings.temporal_bins else 0,
+        )
+        self.router = Router(n_numbers=2 * seen.n_features, bound=settings.router_bound, temporal_alone=settings.temporal_alone)
 
     def parts(self, rows: Encoded, votes: Tensor, flows: Tensor, index: Tensor, mask: Tensor) -> Parts:
         """``votes`` (B,): the trees' logits; ``flows`` (N, C): what ``temporal.flows`` makes of the rows that ``index`` (B, W) points to;
         ``mask`` as ``window`` gives it.
         """
-        logits = torch.stack([self.tabular.logits(rows), votes, self.temporal(flows, index, mask)], dim=-1)
+        logits = torch.stack([self.tabular.logits(rows), votes, self.temporal(rows, flows, index, mask)], dim=-1)
         return Parts(logits, (mask.sum(1) - 1).to(logits.dtype) / (self.window - 1), rows.numbers)
 
     def forward(self, inputs: Tensor) -> Tensor:

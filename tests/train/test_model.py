@@ -77,6 +77,18 @@ def test_a_row_without_context_is_answered_by_itself(flows: Flows, settings: Set
         torch.testing.assert_close(answer[name], backwards[name])
 
 
+@pytest.mark.parametrize("bins", [True, False])
+def test_the_temporal_expert_sees_the_current_flow_in_bins_where_the_settings_say_so(
+    flows: Flows, settings: Settings, *, bins: bool
+) -> None:
+    model, inputs, _ = untrained(flows, replace(settings, temporal_bins=bins))
+    rows = model.tabular.preprocessing(inputs[:30, :-1])
+    index, mask = window(torch.full((30,), NO_CONTEXT), length=settings.window)
+    temporal = model.eval().temporal
+    told, other = (temporal(one, temporal.flows(rows), index, mask) for one in (rows, rows._replace(steps=1 - rows.steps)))
+    assert torch.equal(told, other) != bins
+
+
 @pytest.mark.parametrize("stream", [float("nan"), float("inf"), -1e30, -1.0, -7.0])
 def test_what_is_no_stream_is_no_context(flows: Flows, settings: Settings, stream: float) -> None:
     model, inputs, _ = untrained(flows, settings)
@@ -86,13 +98,25 @@ def test_what_is_no_stream_is_no_context(flows: Flows, settings: Settings, strea
 
 
 def test_the_router_stays_within_its_bound(flows: Flows, settings: Settings) -> None:
-    model, inputs, _ = untrained(flows, replace(settings, router_bound=0.5))
+    model, inputs, _ = untrained(flows, replace(settings, router_bound=0.5, temporal_alone=True))
     model.router.requires_grad_(requires_grad=False)
     model.router.last.weight.mul_(500.0)
     weights = model.eval()(inputs[:200]).detach()[:, 1 + len(EXPERTS) :]
     ratio = weights.max(1).values / weights.min(1).values
     assert (ratio <= np.e * (1 + 1e-5)).all()
     assert ratio.max() > 2.7
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_temporal_expert_has_a_say_about_a_lone_row_where_the_settings_give_it_one(
+    flows: Flows, settings: Settings, *, alone: bool
+) -> None:
+    model, inputs, _ = untrained(flows, replace(settings, temporal_alone=alone))
+    inputs[:, -1] = torch.where(torch.arange(len(inputs)) % 2 == 0, NO_CONTEXT, 3)
+    share = dict(zip(OUTPUTS, model.eval()(inputs).detach().T, strict=True))["router.temporal"]
+    assert (share[3::2] > 0).all()
+    without = torch.cat([share[::2], share[1:2]])  # the first row of a stream has no context either
+    assert (without > 0).all() if alone else (without == 0).all()
 
 
 def test_gradients_of_the_loss_reach_all_of_the_networks_and_leave_the_router_alone(flows: Flows, settings: Settings) -> None:

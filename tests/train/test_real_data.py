@@ -46,6 +46,10 @@ def test_cicids2017_loads_whole_with_its_defects(cicids: Flows) -> None:
     assert cicids.attack.sum() == 27_934 - 18_715
     assert cicids.dropped == {}
     assert np.isinf(cicids.values).any()
+    # A third of the sample is mixed, class beside class; the rest stands in the order of the captures.
+    begins = np.flatnonzero(np.diff(cicids.stream, prepend=-2))
+    assert cicids.stream[begins].tolist() == [NO_CONTEXT, 0]
+    assert 9_000 < begins[1] < 10_000
 
 
 def test_unsw_nb15_loads_whole() -> None:
