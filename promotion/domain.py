@@ -87,7 +87,7 @@ class Limits:
     """How much one reconcile may change (blast radius).
 
     ``max_changes`` counts changes; ``max_share`` is a share of the managed models, 0 < share ≤ 1, and counts only
-    where more than ten models are managed. Emptying production counts double.
+    where more than ten models are managed; 1 holds nothing back. Emptying production counts double in both.
     """
 
     max_changes: int = 20

@@ -94,7 +94,7 @@ def excess(plan: Plan, desired: Desired, limits: Limits) -> str | None:
     if size > limits.max_changes:
         return f"{size} changes, where at most {limits.max_changes} are allowed at once"
     managed = len(desired.models)
-    if managed > SHARE_COUNTS_ABOVE:
+    if managed > SHARE_COUNTS_ABOVE and limits.max_share < 1:  # all of them may change: emptied ones that count double as well
         touched = {change.model for change in plan.changes}
         if len(touched) + len(emptied) > managed * limits.max_share:
             double = f" ({len(emptied)} of them emptied, which counts double)" if emptied else ""

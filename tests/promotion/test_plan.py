@@ -339,6 +339,16 @@ def test_emptying_production_counts_double_in_the_share_as_well() -> None:
     )
 
 
+def test_a_share_of_all_holds_nothing_back() -> None:
+    names = [f"m{number}" for number in range(12)]
+    observed = Observed("r", {name: model(name, {1: "Production"}, {"production": 1}) for name in names})
+    past = {key: one for name in names for key, one in memory(name, production=bound(1)).items()}
+    wanted = desired(*(declare(name, "production", None) for name in names))
+    made = plan(wanted, observed, past)
+    assert excess(made, wanted, Limits(max_changes=24, max_share=1.0)) is None
+    assert excess(made, wanted, Limits(max_changes=24, max_share=0.99)) is not None
+
+
 def test_an_alias_takes_nothing_out_of_a_stage_that_nobody_manages() -> None:
     canary = Environment("canary", None, "canary")
     observed = Observed("r", {"m": model("m", {1: "Staging"}, {})})

@@ -75,9 +75,10 @@ def chosen(path: Path, cells: Sequence[str], layouts: Sequence[Layout]) -> Layou
     for layout in layouts:
         if layout.named_by(head) or layout.begun_by(head):
             return layout
-    # A name or two are in all of them; with no more in common, the first is as good as any.
+    # A name or two are in all of them, and numbers in any row; with no more in common, the first is as good as any.
     named = [layout for layout in layouts if layout.head]
-    nearest = max(named, key=lambda one: len(set(one.titles or one.columns) & set(head)) // 4)
+    words = {name for name in head if not name.isdigit()}
+    nearest = max(named, key=lambda one: len(set(one.titles or one.columns) & words) // 4)
     columns = nearest.titles or nearest.columns
     missing = [name for name in columns if name not in head]
     extra = [name[:40] for name in head if name not in columns]
