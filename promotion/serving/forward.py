@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from promotion.domain import ModelVersionRef
 
 SMALL = 64
-"""Up to so many rows, requests are computed side by side; larger ones take turns, each with all threads."""
+"""Up to so many rows, requests are computed side by side, each in one thread; larger ones take turns, each with all threads."""
 _TURNS = threading.Lock()
 
 
@@ -126,12 +126,13 @@ def _graph(folder: Path, threads: int) -> Callable[[Any], Any]:
     import numpy as np
     import torch
 
-    torch.set_num_threads(threads)
     module = mlflow.pytorch.load_model(str(folder), map_location="cpu")
 
     def call(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         with np.errstate(over="ignore"):
             given = torch.from_numpy(rows.astype(np.float32))
+        # The number is each thread's own. Handing pieces of few rows to other threads takes longer than computing them.
+        torch.set_num_threads(1 if len(rows) <= SMALL else threads)
         with torch.inference_mode():
             answer: np.ndarray[Any, Any] = module(given).numpy()
         return answer

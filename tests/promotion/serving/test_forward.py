@@ -16,7 +16,7 @@ from mlflow.types import ColSpec, Schema
 
 from promotion.domain import ModelVersionRef
 from promotion.serving.columns import Refused, Table
-from promotion.serving.forward import Served
+from promotion.serving.forward import SMALL, Served, _graph
 from promotion.serving.loading import _loaded
 from tests.models import FEATURES, tiny_booster
 
@@ -68,3 +68,16 @@ def test_a_classifier_of_xgboost_decides_itself_what_it_answers(tmp_path: Path) 
     given = rows(20)
     expected = np.asarray(model.predict(pd.DataFrame(given, columns=list(FEATURES))), dtype=np.float64)
     assert np.array_equal(said(served, given), expected)
+
+
+def test_a_graph_computes_few_rows_in_one_thread_and_many_in_all(exported: Path) -> None:
+    import torch
+
+    call = _graph(exported, 3)
+    before = torch.get_num_threads()
+    try:
+        for count, threads in ((1, 1), (SMALL + 1, 3), (SMALL, 1)):
+            call(np.zeros((count, 3)))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
