@@ -12,7 +12,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from promotion.changes import Change, ChangeKind, Plan
-from promotion.gates import GATES, UNWAIVABLE, digest, formats, hold, policy, quarantine, separate
+from promotion.gates import GATES, UNWAIVABLE
 from promotion.gates.interface import Facts, Measured, Ruling, Unknown
 from promotion.verdicts import Decision, Judged, Status, Verdict
 
@@ -86,7 +86,7 @@ def _judge(change: Change, head: Policies, applied: Policies | None, facts: Fact
     if facts.change != change:
         reason = f"the facts are those of another change: {facts.change.kind} to {facts.change.after}"
         return _unjudged(change, head, applied, reason)
-    as_applied = facts if applied is None else _as_applied(facts)
+    as_applied = _as_applied(facts)
     verdicts = [
         _verdict(check, change, as_applied if check.policy == APPLIED else facts) for check in _checks(change, head, applied, facts, known)
     ]
@@ -126,7 +126,7 @@ def _side_by_side(mine: Sequence[Rule], theirs: Sequence[Rule] | None, change: C
     """The checks of both sets; where they may be merged, what stands in both is one."""
     merged = list(_of(mine, HEAD, change))
     if touched:
-        merged.insert(0, _built_in("separate", separate.Parameters(), HEAD))
+        merged.insert(0, _built_in("separate", HEAD))
     for check in () if theirs is None else tuple(_of(theirs, APPLIED, change)):
         twin = next((index for index, one in enumerate(merged) if mergeable and one.policy != APPLIED and one.same(check)), None)
         if twin is None:
@@ -139,20 +139,20 @@ def _side_by_side(mine: Sequence[Rule], theirs: Sequence[Rule] | None, change: C
 
 def _of(rules: Sequence[Rule], label: str, change: Change) -> Iterator[_Check]:
     """The checks of one set of rules: the built-in ones, and what the policies say for this model and environment."""
-    yield _built_in("digest", digest.Parameters(), label)
-    yield _built_in("hold", hold.Parameters(), label)
-    yield _built_in("quarantine", quarantine.Parameters(), label)
-    if not any(rule.gate == formats.Formats.name for rule in rules):
-        yield _built_in("formats", formats.Parameters(), label)
-    yield _built_in("policy", policy.Parameters(rules=sum(rule.enforce for rule in rules)), label)
+    yield _built_in("digest", label)
+    yield _built_in("hold", label)
+    yield _built_in("quarantine", label)
+    if not any(rule.gate == "formats" for rule in rules):
+        yield _built_in("formats", label)
+    yield _built_in("policy", label, rules=sum(rule.enforce for rule in rules))
     for rule in rules:
         if change.kind is ChangeKind.VERIFY and rule.gate in _ABOUT_THE_WAY:
             continue
         yield _Check(rule.gate, rule.parameters, rule.enforce, rule.place, label)
 
 
-def _built_in(gate: str, parameters: BaseModel, label: str) -> _Check:
-    return _Check(gate, parameters, enforce=True, place=None, policy=label)
+def _built_in(gate: str, label: str, **parameters: int) -> _Check:
+    return _Check(gate, GATES[gate].parameters(**parameters), enforce=True, place=None, policy=label)
 
 
 def _as_applied(facts: Facts) -> Facts:

@@ -47,7 +47,9 @@ def policies(*rules: Rule) -> Policies:
 def judge(head: Policies, before: Policies | None = None, known: Facts | None = None):
     known = known or facts()
     plan = replace(PLAN, changes=(known.change,))
-    (judged,) = decide(plan, head, before, {(known.change.model, known.change.environment): known}).judged
+    decision = decide(plan, head, before, {(known.change.model, known.change.environment): known})
+    assert decision.plan == plan
+    (judged,) = decision.judged
     return judged
 
 

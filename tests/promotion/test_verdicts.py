@@ -183,6 +183,17 @@ def test_changes_that_are_judged_together_are_judged_as_each_alone(head, before,
     assert decision.judged == tuple(decide(replace(PLAN, changes=(one,)), *rules, known).judged[0] for one in together.changes)
 
 
+@pytest.mark.parametrize("strict", [0, 1])
+def test_a_bar_that_was_applied_for_one_model_is_that_of_this_one_alone(strict):
+    """Whichever of them is judged first, and although HEAD's rules are the same for both."""
+    changes = (change(), change(model="ft-transformer-unsw"))
+    known = {(one.model, one.environment): facts(change=one) for one in changes}
+    before = policies(rule(), rule(min=0.99, models=(changes[strict].model,)))
+    decision = decide(replace(PLAN, changes=changes), policies(rule()), before, known)
+    refused = [(Status.PASSED, BOTH), (Status.FAILED, APPLIED)]
+    assert [verdicts(judged, "bound") for judged in decision.judged] == [refused if at == strict else refused[:1] for at in (0, 1)]
+
+
 def test_what_is_in_force_beside_a_promotion_by_the_same_rules_is_judged_by_its_own():
     changes = (change(), change(kind=ChangeKind.VERIFY, model="ft-transformer-unsw"))
     known = {(one.model, one.environment): facts(change=one) for one in changes}

@@ -65,7 +65,7 @@ def test_a_reconcile_that_ends_between_our_two_readings_is_seen(served: Served, 
     scene.reconcile()
     scene.declare(production=2)
     scene.git("push", "-q", "origin", "main")
-    other = Scene(scene.folder.parent / "other", scene.url, scene.name)
+    other = replace(scene, folder=scene.folder.parent / "other")
     scene.git("clone", "-q", str(origin), str(other.folder))
     first = other.workspace()
     scene.declare(**then)
