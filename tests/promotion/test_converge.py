@@ -107,10 +107,13 @@ def test_every_write_is_sent_once_where_nothing_goes_wrong(registry: Odd) -> Non
     assert {name: model.aliases for name, model in end.observed.models.items()} == {name: {"staging": 1} for name in NAMES}
 
 
-def test_a_write_that_was_lost_is_sent_again_and_both_are_told(registry: Odd) -> None:
+def test_a_write_that_was_lost_is_sent_again_and_both_are_told(registry: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
+    slept: list[float] = []
+    monkeypatch.setattr("promotion.converge.time.sleep", slept.append)
     registry.odd = once(raising(LOST))
     end = run(registry, told=told)
+    assert slept == [0.0], "one that failed is not under way: no longer pause than that of its round"
     assert registry.stages() == dict.fromkeys(NAMES, (1,))
     assert end.written == tuple(registry.sent)
     assert [str(one) for one in end.written].count("set beta/1 to stage Staging, archiving the others there") == 2

@@ -17,9 +17,11 @@ from promotion.errors import Exit, JournalError, PromotionError, Unavailable, Us
 from promotion.journal.fields import Malformed
 from promotion.journal.waiting import NOTHING, TAG, pack, unpack, waits
 from promotion.reconcile import Options
+from promotion.registry.interface import Rejected
 from promotion.repository import working
 from promotion.restore import Restored, rollback
 from tests.promotion.journal.conftest import make_key, signer_line
+from tests.promotion.reconcile.test_unwritten import Refusing
 from tests.scene import Scene
 
 os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
@@ -144,6 +146,16 @@ def replace_name(scene: Scene) -> str:
         scene.git("push", "-q", "origin", "main")
         assert scene.reconcile().exit_code is Exit.DONE
     return name
+
+
+def test_no_entry_waits_for_what_may_not_be_written(promoted: Scene) -> None:
+    """The rights are asked for before it is left: else the next run would push a rollback that never was."""
+    scene = promoted
+    down(scene)
+    refusing = Refusing(scene.workspace().registry, asked={scene.name})
+    with pytest.raises(Rejected, match="nothing was written"):
+        rollback(scene.workspace(registry=refusing), ORIGIN, scene.name, "production", reason="alarms", push=True)
+    assert not waits(scene.shown()["tags"])
 
 
 @pytest.fixture
