@@ -233,10 +233,11 @@ def _end(child: subprocess.Popen[bytes], mark: str) -> None:
 def _tree(root: int) -> list[int]:
     """The process and its descendants, and all of its session."""
     parents: dict[int, tuple[int, int]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, ValueError, IndexError):
-            fields = entry.read_text(errors="replace").rpartition(")")[2].split()
-            parents[int(entry.parent.name)] = (int(fields[1]), int(fields[3]))
+    # Looked at twenty times a second while the child needs every core: without pathlib it takes half as long.
+    for name in (entry.name for entry in os.scandir("/proc") if entry.name.isdecimal()):
+        with suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb", buffering=0) as file:  # noqa: PTH123
+            fields = file.read().rpartition(b")")[2].split(None, 4)
+            parents[int(name)] = (int(fields[1]), int(fields[3]))
     found, grown = {root}, True
     while grown:
         more = {pid for pid, (parent, session) in parents.items() if parent in found or session == root}
