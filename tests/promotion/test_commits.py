@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -96,7 +97,6 @@ def test_what_is_neither_declared_nor_a_policy_may_differ(site: Site) -> None:
 @pytest.mark.parametrize(
     ("paths", "names"),
     [
-        ((), None),
         (("policies",), None),
         (("judge",), "judge/evaluator.py, judge/new.py"),
         (EVALUATOR, "judge/evaluator.py, judge/new.py, lock"),
@@ -109,6 +109,11 @@ def test_all_that_differ_are_named_by_file_by_folder_and_by_pattern(site: Site, 
     hint = "commit or stash them: only commits are applied"
     expected = names and (UsageError, f"{names} differ from commit {UNKNOWN[:12]}", hint)
     assert told(lambda: check_clean(workspace(site), paths, UNKNOWN)) == expected
+
+
+def test_where_no_evaluator_is_of_the_repository_git_is_not_asked(site: Site) -> None:
+    nothing: Any = None
+    assert told(lambda: check_clean(replace(workspace(site), git=nothing), (), UNKNOWN)) is None
 
 
 def test_a_commit_must_descend_from_the_last_one_recorded(site: Site) -> None:

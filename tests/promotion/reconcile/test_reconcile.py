@@ -140,6 +140,18 @@ def test_a_version_that_does_not_exist_leaves_its_model_alone(served: Served) ->
     assert scene.shown()["stages"] == {1: "None"}
 
 
+def test_the_models_behind_one_that_cannot_be_fulfilled_are_applied_all_the_same(served: Served) -> None:
+    scene = served(1)
+    own, scene.name = scene.name, f"{scene.name}-behind"
+    scene.register(1)
+    uses = (f"  {name}:\n    staging:\n      use: {version}" for name, version in ((own, 7), (scene.name, 1)))
+    (scene.folder / "environments.yaml").write_text("\n".join(["version: 1", "models:", *uses]) + "\n")
+    scene.commit("one of two")
+    outcome = scene.reconcile(Options(max_changes=9))
+    assert (outcome.exit_code, [one.change.model for one in outcome.done]) == (Exit.USAGE, [scene.name])
+    assert scene.shown()["stages"] == {1: "Staging"}
+
+
 def test_a_lost_answer_is_read_back_and_not_sent_twice(served: Served) -> None:
     scene = served(1)
     scene.declare(staging=1)
@@ -208,6 +220,21 @@ def test_older_and_diverged_commits_are_refused(served: Served) -> None:
         scene.reconcile()
     outcome = scene.reconcile(Options(allow_older=True))
     assert outcome.exit_code is Exit.DONE
+
+
+def test_who_takes_over_an_unfinished_intent_must_descend_from_what_was_applied_before_it(served: Served) -> None:
+    scene = served(2)
+    older = scene.declare(staging="none")
+    scene.declare(staging=1)
+    scene.reconcile()
+    scene.declare(staging=2)
+    with pytest.raises(KeyboardInterrupt):
+        scene.reconcile(registry=Flaky(scene.workspace().registry, dead=1))
+    scene.git("checkout", "-q", older)
+    later = datetime.now(UTC) + timedelta(minutes=10)
+    with pytest.raises(Conflict, match="is older than"):
+        scene.reconcile(now=lambda: later)
+    assert scene.shown()["aliases"] == {"staging": "1"}
 
 
 def test_uncommitted_changes_are_not_applied(served: Served) -> None:

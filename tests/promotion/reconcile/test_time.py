@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,26 @@ def test_a_run_that_stops_in_time_can_be_followed_at_once(served: Served) -> Non
     assert open_intent(state, now()).entry is not None, "what is unfinished is told"
     assert scene.reconcile(now=lambda: now() + GRACE).exit_code is Exit.DONE
     assert scene.shown()["stages"] == {1: "Staging", 2: "Production"}
+
+
+def test_when_judging_took_all_the_time_nothing_is_written_and_no_intent_is_recorded(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging=1)
+    began = datetime.now(UTC)
+    later: list[timedelta] = []
+
+    class Long(Flaky):
+        def download(self, *given: Any, **more: Any) -> Any:
+            later.append(timedelta(hours=1))
+            return self._registry.download(*given, **more)
+
+    def now() -> datetime:
+        return datetime.now(UTC) + sum(later, timedelta())
+
+    with pytest.raises(Unavailable, match="the time allowed ran out before the first write"):
+        scene.reconcile(registry=Long(scene.workspace().registry), now=now, until=began + timedelta(minutes=59))
+    assert scene.journal() is None
+    assert scene.shown()["stages"] == {1: "None"}
 
 
 def test_without_any_time_left_nothing_is_written(served: Served) -> None:

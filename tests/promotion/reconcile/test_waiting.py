@@ -158,6 +158,20 @@ def test_no_entry_waits_for_what_may_not_be_written(promoted: Scene) -> None:
     assert not waits(scene.shown()["tags"])
 
 
+def test_what_a_person_brought_back_already_is_recorded_without_a_write(promoted: Scene) -> None:
+    scene = promoted
+    scene.move(1, "Production")
+    scene.workspace().registry.apply(alias(scene.name, 1))
+    down(scene)
+    result = roll_back(scene)
+    assert (result.outcome.exit_code, result.outcome.written) == (Exit.DONE, ())
+    assert waits(scene.shown()["tags"])
+    up(scene)
+    scene.git("reset", "-q", "--hard", "origin/main")
+    assert scene.reconcile(ORIGIN).exit_code is Exit.FAILED, "main still declares what failed, and the hold bars it"
+    assert scene.shown()["aliases"] == {"production": "1"}
+
+
 @pytest.fixture
 def left(promoted: Scene) -> Iterator[Scene]:
     """An entry waits, and the host is back."""
