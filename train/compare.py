@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from train.intervals import Interval
-from train.report import Measured, ablation, told
-from train.tally import WHOLE, Tally, difference
+from train.report import Measured, best_expert, told
+from train.tally import WHOLE, Pair, Tally, mean_difference
 
 FIGURES = {
     "attack_f1": "attack-F1",
@@ -26,6 +26,7 @@ FIGURES = {
 ORDERS = {"file_order": "in file order", "no_context": "without context (as if shuffled)"}
 REFERENCE = "xgboost"
 ITSELF = "itself without context"
+BEST = "its best expert"
 Document = dict[str, Any]
 
 
@@ -48,10 +49,12 @@ def document(entries: Sequence[Entry]) -> Document:
     for name in dict.fromkeys(entry.name for entry in entries):
         some = [entry for entry in entries if entry.name == name]
         models[name] = {"seeds": [entry.seed for entry in some]} | {order: _spread(some, order) for order in ORDERS}
+    compared = list(comparisons(entries))
     return {
         "rows": entries[0].measured.ordered.rows,
         "models": models,
-        "differences": differences(entries),
+        "differences": differences(compared),
+        "mean_differences": mean_differences(compared),
         "entries": [{"model": entry.name, "seed": entry.seed, **told(entry.measured)} for entry in entries],
     }
 
@@ -65,31 +68,67 @@ def _spread(entries: Sequence[Entry], order: str) -> Document:
     }
 
 
-def differences(entries: Sequence[Entry]) -> list[Document]:
-    """Paired differences of attack-F1, each with its interval: ablation, gain of context, and each model minus XGBoost of its seed."""
-    found: list[Document] = []
+class Comparison(NamedTuple):
+    """One model of one seed against something else on the same rows; ``minus``: what, by a name that all seeds share."""
+
+    entry: Entry
+    order: str
+    minus: str
+    pair: Pair
+
+
+def comparisons(entries: Sequence[Entry]) -> Iterator[Comparison]:
+    """Ablation, gain of context, and each model against XGBoost of its seed."""
     for entry in entries:
-        about = {"model": entry.name, "seed": entry.seed}
         for order in ORDERS:
             tally = entry.tally(order)
-            against = ablation(tally)
-            if against is not None:
-                found.append({**about, "order": order, "minus": f"its {against['best_expert']} expert", **against["gain_of_mixture"]})
+            best = best_expert(tally)
+            if best is not None:
+                yield Comparison(entry, order, BEST, Pair(tally, WHOLE, tally, best))
             for other in entries:
                 if other.name == REFERENCE and other.seed == entry.seed and other is not entry:
-                    gain = difference(tally, WHOLE, other.tally(order), WHOLE)
-                    found.append({**about, "order": order, "minus": REFERENCE, **gain.document()})
+                    yield Comparison(entry, order, REFERENCE, Pair(tally, WHOLE, other.tally(order), WHOLE))
         if entry.measured.alone is not None:
-            gain = difference(entry.measured.ordered, WHOLE, entry.measured.alone, WHOLE)
-            found.append({**about, "order": "file_order", "minus": ITSELF, **gain.document()})
-    return found
+            yield Comparison(entry, "file_order", ITSELF, Pair(entry.measured.ordered, WHOLE, entry.measured.alone, WHOLE))
+
+
+def differences(found: Sequence[Comparison]) -> list[Document]:
+    """Paired differences of attack-F1, each with its interval; the best expert is told by its name."""
+    return [
+        {
+            "model": entry.name,
+            "seed": entry.seed,
+            "order": order,
+            "minus": f"its {pair.versus} expert" if minus == BEST else minus,
+            **mean_difference([pair]).document(),
+        }
+        for entry, order, minus, pair in found
+    ]
+
+
+def mean_differences(found: Sequence[Comparison]) -> list[Document]:
+    """The mean over seeds of the same differences, where there are several; each seed's best expert is its own."""
+    alike: dict[tuple[str, str, str], list[Comparison]] = {}
+    for one in found:
+        alike.setdefault((one.entry.name, one.order, one.minus), []).append(one)
+    return [
+        {
+            "model": model,
+            "seeds": [one.entry.seed for one in some],
+            "order": order,
+            "minus": minus,
+            **mean_difference([one.pair for one in some]).document(),
+        }
+        for (model, order, minus), some in alike.items()
+        if len(some) > 1
+    ]
 
 
 def table(found: Document) -> str:
     """The document for people: a table for each order, then the differences."""
     lines = [f"{found['rows']:,} rows; mean over seeds, and for attack-F1 its least and most"]
     width = max(len("model"), *(len(name) for name in found["models"]))
-    orders, shown = dict(ORDERS), found["differences"]
+    orders, shown = dict(ORDERS), [*found["differences"], *found["mean_differences"]]
     if all(model["file_order"] == model["no_context"] for model in found["models"].values()):
         orders = {"file_order": "in file order, and without context alike"}
         shown = [one for one in shown if one["order"] in orders and one["minus"] != ITSELF]
@@ -102,15 +141,29 @@ def table(found: Document) -> str:
             cells = [f"{_number(f1['mean'])}{spread}".rjust(27)]
             cells += [f"{_number(model[order][figure]['mean']):>9}" for figure in list(FIGURES)[1:]]
             lines.append(f"{name:<{width}}  {len(model['seeds']):>5}  {'  '.join(cells)}")
+        lines += [line for name in found["models"] for line in _experts(name, order, found["entries"])]
     if shown:
         lines += ["", "attack-F1, paired differences with 95 % intervals by group"]
         lines += [_difference(one) for one in shown]
     return "\n".join(lines)
 
 
+def _experts(name: str, order: str, entries: Sequence[Document]) -> Iterator[str]:
+    """What a mixture's experts reach alone and what its router gives them, as means over seeds."""
+    seen = [
+        entry["without_context"] if order == "no_context" and entry["without_context"] else entry
+        for entry in entries
+        if entry["model"] == name
+    ]
+    if seen[0]["experts"]:
+        alone = [f"{expert} {_number(fmean(one['experts'][expert] for one in seen))}" for expert in seen[0]["experts"]]
+        loads = [f"{expert} {fmean(one['router']['load'][expert] for one in seen):.2f}" for expert in seen[0]["router"].get("load", ())]
+        yield f"{name}'s experts alone: {', '.join(alone)}; the router's weights: {', '.join(loads) or 'none'}"
+
+
 def _difference(one: Document) -> str:
     gain = Interval(one["value"], one["low"], one["high"])
-    seed = "" if one["seed"] is None else f" seed {one['seed']}"
+    seed = f" mean of {len(one['seeds'])} seeds" if "seeds" in one else "" if one["seed"] is None else f" seed {one['seed']}"
     known = "(no interval: too few groups, or no resample differs)" if math.isnan(gain.low) else f"[{gain.low:+.4f}, {gain.high:+.4f}]"
     return f"{one['model']}{seed} minus {one['minus']}, {ORDERS[one['order']]}: {gain.value:+.4f} {known}"
 

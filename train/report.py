@@ -90,12 +90,18 @@ def _told(tally: Tally) -> Document:
 
 
 def ablation(tally: Tally) -> Document | None:
-    """The mixture minus its best expert (chosen on these rows, to the mixture's disadvantage); None for a model without experts."""
-    if len(tally.parts) == 1:
+    """The mixture minus its best expert; None for a model without experts."""
+    best = best_expert(tally)
+    if best is None:
         return None
+    gain = difference(tally, WHOLE, tally, best)
+    return {"best_expert": best, "attack_f1": tally.figures(best)["attack_f1"], "gain_of_mixture": gain.document()}
+
+
+def best_expert(tally: Tally) -> str | None:
+    """The expert with the best F1 alone, chosen on these very rows, to the mixture's disadvantage; None where there is no expert."""
     f1 = {name: tally.figures(name)["attack_f1"] for name in tally.parts[1:]}
-    best = max(f1, key=lambda name: -1.0 if math.isnan(f1[name]) else f1[name])
-    return {"best_expert": best, "attack_f1": f1[best], "gain_of_mixture": difference(tally, WHOLE, tally, best).document()}
+    return max(f1, key=lambda name: -1.0 if math.isnan(f1[name]) else f1[name], default=None)
 
 
 def _router(tally: Tally) -> Document:

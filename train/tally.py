@@ -9,9 +9,10 @@ and 1 stay apart. Rows of one bin count as ties: an AUC is off by at most half t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from statistics import fmean
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -103,17 +104,41 @@ class Tally:
         return found
 
 
+class Pair(NamedTuple):
+    """A part of one tally against a part of another; both must have seen the same rows."""
+
+    one: Tally
+    part: str
+    other: Tally
+    versus: str
+
+
 def difference(one: Tally, part: str, other: Tally, versus: str, figure: str = "attack_f1") -> Interval:
     """A figure of one part minus that of another, paired: both must have seen the same rows. Raises ValueError when they have not."""
-    if {name: counts[:2].tolist() for name, counts in one.classes.items()} != {
-        name: counts[:2].tolist() for name, counts in other.classes.items()
-    }:
+    return mean_difference([Pair(one, part, other, versus)], figure)
+
+
+def mean_difference(pairs: Sequence[Pair], figure: str = "attack_f1") -> Interval:
+    """The mean of several paired differences, one a seed. Raises ValueError when not all are of the same rows.
+
+    All share their resamples, so the interval is of the mean itself. It tells how far the rows allow to generalise; how much training
+    varies is told by the spread over seeds.
+    """
+    rows = [_support(tally) for pair in pairs for tally in (pair.one, pair.other)]
+    if any(other != rows[0] for other in rows):
         msg = "a paired difference needs the same rows on both sides"
         raise ValueError(msg)
-    left, right = one.interval(figure, part), other.interval(figure, versus)
-    ours = figures_of(one.replicates[:, one.parts.index(part)])[figure]
-    theirs = figures_of(other.replicates[:, other.parts.index(versus)])[figure]
-    return interval(left.value - right.value, ours - theirs, len(one.groups))
+    values, replicates = [], []
+    for one, part, other, versus in pairs:
+        values.append(one.interval(figure, part).value - other.interval(figure, versus).value)
+        ours = figures_of(one.replicates[:, one.parts.index(part)])[figure]
+        replicates.append(ours - figures_of(other.replicates[:, other.parts.index(versus)])[figure])
+    return interval(fmean(values), np.mean(replicates, axis=0), len(pairs[0].one.groups))
+
+
+def _support(tally: Tally) -> dict[str, list[int]]:
+    """How many rows and attacks of each class were seen."""
+    return {name: counts[:2].tolist() for name, counts in tally.classes.items()}
 
 
 def empty(parts: tuple[str, ...], values: tuple[str, ...]) -> Tally:

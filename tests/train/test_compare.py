@@ -8,7 +8,7 @@ import pytest
 from tests.train.test_metrics import block, drawn
 from train.compare import Entry, document, table
 from train.report import Measured
-from train.tally import Tally, count
+from train.tally import WHOLE, Pair, Tally, count, mean_difference
 
 ATTACK = drawn(4_000, 20, overlap=2.0)[1]
 
@@ -59,6 +59,40 @@ def test_differences_are_paired_by_seed_and_have_intervals(entries: list[Entry])
     assert len(ablations) == 4
 
 
+def test_the_mean_over_seeds_has_an_interval_of_its_own(entries: list[Entry]) -> None:
+    found = document(entries)
+    means = {(one["model"], one["order"], one["minus"]): one for one in found["mean_differences"]}
+    assert set(means) == {
+        *(("mixture", order, minus) for order in ("file_order", "no_context") for minus in ("xgboost", "its best expert")),
+        ("mixture", "file_order", "itself without context"),
+    }
+    for (_, order, minus), one in means.items():
+        single = [
+            other
+            for other in found["differences"]
+            if other["order"] == order and other["minus"] in {minus, "its tabular expert" if minus == "its best expert" else minus}
+        ]
+        assert one["seeds"] == [0, 1] == [other["seed"] for other in single]
+        assert one["value"] == pytest.approx(sum(other["value"] for other in single) / 2)
+    # Resamples are shared: the interval is that of the mean, resample by resample, and no mean of ends.
+    gains = []
+    for mixture, other in ((entries[0], entries[2]), (entries[1], entries[3])):
+        counts = (mixture.measured.ordered.replicates[:, 0], other.measured.ordered.replicates[:, 0])
+        ours, theirs = (2 * one[:, 1, 1] / (2 * one[:, 1, 1] + one[:, 0, 1] + one[:, 1, 0]) for one in counts)
+        gains.append(ours - theirs)
+    low, high = np.quantile((gains[0] + gains[1]) / 2, [0.025, 0.975])
+    against = means["mixture", "file_order", "xgboost"]
+    assert (against["low"], against["high"]) == pytest.approx((low, high))
+    assert document(entries[:1])["mean_differences"] == []
+
+
+def test_a_mean_over_other_rows_is_refused() -> None:
+    one, other = tally(100), count(block(np.where(~ATTACK, 0.9, 0.1), ~ATTACK, group=np.arange(4_000)))
+    pairs = [Pair(some, WHOLE, some, WHOLE) for some in (one, other)]
+    with pytest.raises(ValueError, match="the same rows"):
+        mean_difference(pairs)
+
+
 def test_the_table_says_it_for_people(entries: list[Entry]) -> None:
     found = document(entries)
     lines = table(found).splitlines()
@@ -67,9 +101,16 @@ def test_the_table_says_it_for_people(entries: list[Entry]) -> None:
     assert len(rows) == 4
     f1 = found["models"]["mixture"]["file_order"]["attack_f1"]
     assert f"{f1['mean']:.4f} ({f1['least']:.4f} to {f1['most']:.4f})" in rows[0]
+    alone = [sum(entry.tally(order).figures("tabular")["attack_f1"] for entry in entries[:2]) / 2 for order in ("file_order", "no_context")]
+    assert [line for line in lines if line.startswith("mixture's experts")] == [
+        f"mixture's experts alone: tabular {f1:.4f}; the router's weights: tabular 0.25, temporal 0.75" for f1 in alone
+    ]
     assert len({len(line) for line in (*rows, *(line for line in lines if line.startswith("model ")))}) == 1
     gain = next(one for one in found["differences"] if one["minus"] == "xgboost")
     told = f"mixture seed 0 minus xgboost, in file order: {gain['value']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
+    assert told in lines
+    mean = next(one for one in found["mean_differences"] if one["minus"] == "xgboost")
+    told = f"mixture mean of 2 seeds minus xgboost, in file order: {mean['value']:+.4f} [{mean['low']:+.4f}, {mean['high']:+.4f}]"
     assert told in lines
     same = table(document(entries[2:])).splitlines()
     assert [line for line in same if "context" in line] == ["in file order, and without context alike"]
