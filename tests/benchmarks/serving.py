@@ -26,7 +26,7 @@ from promotion.registry.connect import connect
 from tests.benchmarks.measuring import QUICK, Row, Scale
 from tests.models import FEATURES, register_version, tiny_booster
 from tests.scene import Scene
-from tests.server import Server, free_port
+from tests.server import STOCK, Server, free_port
 from tests.serving import Serving
 
 MANY = 1000
@@ -153,6 +153,7 @@ def _theirs(model: Path, log: Path) -> Iterator[tuple[str, int]]:
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "-p", str(port), "--env-manager", "local"]
     environment = {
         **os.environ,
+        **STOCK,
         "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
