@@ -41,7 +41,7 @@ with tempfile.TemporaryDirectory() as folder:
         with ThreadPoolExecutor(width) as pool:
             list(pool.map(work, models))
 """
-"""Back to the first version."""
+"""Back to the first version: as many writes, which archive as much."""
 
 
 def rows(scale: Scale, folder: Path) -> Iterator[Row]:
@@ -56,8 +56,8 @@ def rows(scale: Scale, folder: Path) -> Iterator[Row]:
             run((PROMOTION, "reconcile", "--timeout", "580"), where, server.url)
             repository.declare(where, population.names, lambda _: (2, "none"))
             ours = run((PROMOTION, "reconcile", "--timeout", "580"), where, server.url).seconds
-            theirs = run((PYTHON, "-c", LOOP % scale.promotions), where, server.url).seconds
             bare = run((PYTHON, "-c", BARE % (scale.promotions, width)), where, server.url).seconds
+            theirs = run((PYTHON, "-c", LOOP % scale.promotions), where, server.url).seconds
             work = f"{scale.promotions} promotions, {kind}"
             yield Row(work, "transition_… one by one", ours, theirs, theirs / ours, f"≥ {goal} ×")
             yield Row(work, "the bare requests", ours, bare, ours / bare, "≤ 1.5 ×")
