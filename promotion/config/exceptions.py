@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 from promotion.config.document import Document, Items, Scalar, Table
 from promotion.config.schema import QuarantineFile, WaiversFile
@@ -12,17 +11,20 @@ from promotion.config.wording import nearest, validated
 from promotion.gates import GATES, UNWAIVABLE
 from promotion.verdicts import Barred, Waiver
 
-if TYPE_CHECKING:
-    from promotion.config.rules import Read
+Named = list[tuple[Document, Scalar]]
+"""What files name, where they name it: to be compared with what is declared."""
 
 
-def waivers(document: Document, root: Table, found: Read) -> list[Waiver]:
-    """The exceptions of one file."""
+def waivers(document: Document, root: Table, models: Named, environments: Named) -> list[Waiver]:
+    """The exceptions of one file; the models and the environments that it names are added to the lists."""
     file = validated(document, WaiversFile, root)
     made = []
     for index, entry in enumerate(_tables(root, "waivers")):
         known = _check_gate(document, entry)
-        _remember(document, entry, found)
+        for key, named in (("model", models), ("environment", environments)):
+            name = entry.get(key)
+            if isinstance(name, Scalar) and isinstance(name.value, str):
+                named.append((document, name))
         if file is None or not known:
             continue
         values = file.waivers[index]
@@ -72,12 +74,3 @@ def _check_gate(document: Document, entry: Table) -> bool:
         hint = "delete this waiver: what that gate keeps out is unsafe or unknown, whoever answers for it"
         document.report(name, f"the gate {name.text!r} cannot be waived", "not-waivable", hint)
     return name.text in allowed
-
-
-def _remember(document: Document, entry: Table, found: Read) -> None:
-    """Note the model and the environment that are named, to be compared with what is declared."""
-    model, environment = entry.get("model"), entry.get("environment")
-    if isinstance(model, Scalar) and isinstance(model.value, str):
-        found.models.append((document, model))
-    if isinstance(environment, Scalar) and isinstance(environment.value, str):
-        found.excused.append((document, environment))

@@ -64,7 +64,7 @@ def read(sources: Sequence[Source]) -> Read:
         elif root.entries.keys() & {"rules", "environment"}:
             rules += _rules(document, root, found)
         elif "waivers" in root.entries:
-            waivers += exceptions.waivers(document, root, found)
+            waivers += exceptions.waivers(document, root, found.models, found.excused)
         elif "quarantine" in root.entries:
             barred += exceptions.quarantine(document, root)
         else:

@@ -6,9 +6,8 @@ and appends, ``audit`` verifies all of it.
 
 from __future__ import annotations
 
-from promotion.journal.audit import Fault
 from promotion.journal.lease import GRACE, Lease, check_free, open_intent
-from promotion.journal.model import Entry, EntryKind, Hold, Origin, Recorded, RecordedChange, RecordedVerdict, Refusal, Statement
+from promotion.journal.model import Entry, EntryKind, Fault, Hold, Origin, Recorded, RecordedChange, RecordedVerdict, Refusal, Statement
 from promotion.journal.state import State
 from promotion.journal.store import Journal
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from promotion.journal.chain import Link, links
-from promotion.journal.model import EntryKind
+from promotion.journal.model import EntryKind, Fault
 from promotion.journal.trees import tree_faults
 from promotion.journal.trust import Signers, Trust, complaint
 
@@ -18,18 +18,6 @@ if TYPE_CHECKING:
 
 SKEW = timedelta(minutes=5)
 """How far the clocks of two machines may be apart before an entry is said to go back in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something wrong in the journal: the commit of the entry, a short stable name of the rule, one sentence."""
-
-    sha: str
-    rule: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.sha[:12]}: {self.message} [{self.rule}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,3 +135,15 @@ class Origin:
     recorded: Recorded
     signer: str | None
     fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong in the journal: the commit of the entry, a short stable name of the rule, one sentence."""
+
+    sha: str
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.sha[:12]}: {self.message} [{self.rule}]"

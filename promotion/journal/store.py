@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from promotion.errors import JournalError, UsageError
 from promotion.git import Identity
-from promotion.journal.audit import Fault, audit, check_signatures
+from promotion.journal.audit import audit, check_signatures
 from promotion.journal.chain import Link, links
 from promotion.journal.codec import evidence_folder
 from promotion.journal.draft import check, files, message
 from promotion.journal.fields import Malformed
-from promotion.journal.model import Entry, Hold, Origin, Recorded, Statement
+from promotion.journal.model import Entry, Fault, Hold, Origin, Recorded, Statement
 from promotion.journal.place import Place
 from promotion.journal.state import State
 from promotion.journal.trust import Signers, Trust, complaint

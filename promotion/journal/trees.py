@@ -12,12 +12,11 @@ from promotion.journal.chain import ENTRY, Link
 from promotion.journal.changes import disagreements
 from promotion.journal.codec import decode_applied, decode_holds, file_name
 from promotion.journal.fields import Malformed
-from promotion.journal.model import EntryKind
+from promotion.journal.model import EntryKind, Fault
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedModel
     from promotion.git import Git
-    from promotion.journal.audit import Fault
 
 T = TypeVar("T")
 _KNOWN = re.compile(

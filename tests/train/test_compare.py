@@ -115,6 +115,6 @@ def test_the_table_says_it_for_people(entries: list[Entry]) -> None:
     assert told in lines
     same = table(document(entries[2:])).splitlines()
     assert [line for line in same if "context" in line] == ["in file order, and without context alike"]
-    alone = table(document([Entry("moe/model", None, entries[0].measured)]))
-    assert "moe/model minus its tabular expert, in file order: " in alone
-    assert " to " not in alone.replace("least to most", "")
+    single = table(document([Entry("moe/model", None, entries[0].measured)]))
+    assert "moe/model minus its tabular expert, in file order: " in single
+    assert " to " not in single.replace("least to most", "")
