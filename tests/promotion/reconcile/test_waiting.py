@@ -41,7 +41,8 @@ def promoted(scene: Scene) -> Scene:
     for version in (1, 2):
         scene.declare(production=version)
         scene.git("push", "-q", "origin", "main")
-        assert scene.reconcile().exit_code is Exit.DONE
+        outcome = scene.reconcile()
+        assert (outcome.exit_code, outcome.signed) == (Exit.DONE, True)
     return scene
 
 
@@ -181,6 +182,26 @@ def left(promoted: Scene) -> Iterator[Scene]:
     promoted.git("reset", "-q", "--hard", "origin/main")
     yield promoted
     assert promoted.shown()["aliases"] == {"production": "1"}, "whatever was done to the tag, nobody brings back what failed"
+
+
+def test_once_it_is_pushed_the_registry_is_read_after_the_journal_as_ever(left: Scene) -> None:
+    """Else a reconcile that ends between the two readings would not be seen."""
+    workspace, order = left.workspace(), list[str]()
+    observe, read = workspace.registry.observe, workspace.journal.read
+
+    def observing(names: Any) -> Any:
+        order.append("registry")
+        return observe(names)
+
+    def reading(**given: Any) -> Any:
+        state = read(**given)
+        order.append("journal")
+        return state
+
+    workspace.registry.observe = observing  # type: ignore[method-assign]
+    workspace.journal.read = reading  # type: ignore[method-assign]
+    left.reconcile(replace(ORIGIN, dry_run=True), registry=workspace.registry, journal=workspace.journal)
+    assert (order.count("registry"), order[-1]) == (2, "registry")
 
 
 def test_an_entry_that_was_changed_is_not_pushed(left: Scene) -> None:
