@@ -140,7 +140,7 @@ def committed_files(git: Git, commit: str, layout: Layout) -> tuple[Source, ...]
 
 
 def _missing(name: str, where: str) -> UsageError:
-    return UsageError(f"there is no {name} {where}", hint="name the right file with --file, or create it (README, 'Your own models')")
+    return UsageError(f"there is no {name} {where}", hint="begin with promotion init, which writes it, or name another with --file")
 
 
 def _no_policies(layout: Layout, where: str) -> UsageError:
