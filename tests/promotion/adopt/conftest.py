@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 
 from promotion.cli import root
 from promotion.cli.ending import run
+from promotion.config.load import Source, load_desired
 from tests.models import register_version
 
 
@@ -116,3 +117,18 @@ def bare(tmp_path: Path, team: Team) -> Path:
     team.git("remote", "add", "origin", str(origin))
     team.git("push", "-q", "origin", "main")
     return origin
+
+
+def declared(team: Team, file: str = "environments.yaml") -> dict[str, dict[str, int | None]]:
+    desired = load_desired([Source(file, (team.folder / file).read_bytes())])
+    found: dict[str, dict[str, int | None]] = {}
+    for one in desired.bindings:
+        found.setdefault(one.model, {})[one.environment] = one.version
+    return found
+
+
+def state(team: Team):
+    from promotion.cli import build
+    from promotion.cli.options import Shared
+
+    return build.journal(build.git(Shared(directory=team.folder)), Shared(directory=team.folder)).read()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from promotion.journal import EntryKind
-from tests.promotion.adopt.conftest import Team
-from tests.promotion.adopt.test_init import state
+from tests.promotion.adopt.conftest import Team, state
 
 
 @pytest.fixture
