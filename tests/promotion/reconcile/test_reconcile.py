@@ -95,7 +95,8 @@ def test_evidence_is_kept_in_the_journal_whether_something_had_to_be_written_or_
     for environment in ("staging", "production"):
         scene.rule(environment, NAMING + "  - gate: bound\n    metric: f1\n    min: 0.5\n")
     scene.declare(staging=1)
-    scene.reconcile()
+    assert scene.reconcile(Options(measure=False)).exit_code is Exit.ERRORED, "no model code is run here, and there is no evidence at hand"
+    assert scene.reconcile().exit_code is Exit.DONE
     scene.move(2, "Production")
     scene.workspace().registry.apply(SetAlias(scene.name, "production", 2))
     scene.declare(staging=1, production=2)

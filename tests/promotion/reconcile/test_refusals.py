@@ -46,6 +46,17 @@ def test_who_takes_over_an_unfinished_intent_must_descend_from_what_was_applied_
     assert scene.shown()["aliases"] == {"staging": "1"}
 
 
+def test_a_lease_that_is_running_holds_others_off_until_a_person_breaks_it(served: Served) -> None:
+    scene = served(1)
+    scene.declare(staging=1)
+    with pytest.raises(KeyboardInterrupt):
+        scene.reconcile(registry=Flaky(scene.workspace().registry, dead=1))
+    with pytest.raises(Conflict, match="holds the lock"):
+        scene.reconcile()
+    assert scene.reconcile(Options(break_lease=True)).takes_over is not None
+    assert scene.shown()["aliases"] == {"staging": "1"}
+
+
 def test_uncommitted_changes_are_not_applied(served: Served) -> None:
     scene = served(1)
     scene.declare(staging="none")
