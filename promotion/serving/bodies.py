@@ -20,6 +20,8 @@ JSON = "application/json"
 CSV = "text/csv"
 PARQUET = "application/vnd.apache.parquet"
 MEDIA = {JSON: JSON, CSV: CSV, PARQUET: PARQUET, "application/x-parquet": PARQUET}
+_LIMITS = {"thrift_string_size_limit": 1 << 20, "thrift_container_size_limit": 1 << 20}
+"""Of what a Parquet file tells about itself, in bytes and in items."""
 _FORMS = (
     "send a list of objects, one a row: [{column: value, …}, …]; or an object with columns and data: "
     "{columns: [name, …], data: [[value, …], …]}"
@@ -86,8 +88,18 @@ def _strictly(body: bytes) -> Any:  # noqa: ANN401 - the same
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise refuse("an object names a key twice")
+        raise refuse("an object names a key twice", column=_twice(name for name, _ in pairs))
     return found
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    """The first name that stood there before."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def _constant(name: str) -> NotJson:
@@ -134,15 +146,14 @@ def _split(names: Any, data: Any, columns: Columns, most: int) -> Sequence[Seque
 
 def _ordered(names: Sequence[str], data: Sequence[Any], columns: Columns) -> Sequence[Sequence[Any]]:
     """Rows of values under names → rows in the model's order."""
+    if (name := _twice(names)) is not None:
+        raise refuse("the column is named twice", column=name)
     places = {name: place for place, name in enumerate(names)}
-    if len(places) != len(names):
-        twice = next(name for place, name in enumerate(names) if places[name] != place)
-        raise refuse("the column is named twice", column=twice)
     if faults := list(_named(names, columns)):
         raise Refused(faults)
-    for row, values in enumerate(data):
-        if not isinstance(values, list) or len(values) != len(names):
-            raise refuse(f"a row is a list of {len(names)} values, one for each column", row=row)
+    torn = [row for row, values in enumerate(data) if not isinstance(values, list) or len(values) != len(names)]
+    if torn:
+        raise Refused([Fault(f"a row is a list of {len(names)} values, one for each column", row) for row in torn[:MOST]], count=len(torn))
     if tuple(names) == columns.names:
         return data
     wanted = [places.get(name) for name in columns.names]
@@ -172,34 +183,66 @@ def _parquet(body: bytes, columns: Columns, most: int) -> Table:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(io.BytesIO(body), memory_map=False, thrift_string_size_limit=1 << 20, thrift_container_size_limit=1 << 20)
+        file = pq.ParquetFile(io.BytesIO(body), memory_map=False, **_LIMITS)
         described = file.metadata
         _count(described.num_rows, most)
         names = file.schema_arrow.names
-        if len(set(names)) != len(names):
-            raise refuse("the column is named twice", column=next(name for name in names if names.count(name) > 1))
+        if (name := _twice(names)) is not None:
+            raise refuse("the column is named twice", column=name)
         if faults := list(_named(names, columns)):
             raise Refused(faults)
         for one in file.schema_arrow:
-            if pa.types.is_nested(one.type):
-                raise refuse("a column holds one plain value in each row", column=one.name)
-        # Before anything is unpacked: what the file says that it will take.
-        claimed = sum(described.row_group(group).total_byte_size for group in range(described.num_row_groups))
-        if claimed > _unpacked(len(names), most):
-            raise refuse(f"the file would unpack to {claimed:,} bytes")
-        found = file.read(use_threads=False)
-        given: Mapping[str, list[Any]] = {name: found.column(name).to_pylist() for name in names}
+            if not _plain(one.type):
+                told = f"a column holds one plain value in each row (a number, text, true or false), not {shortened(str(one.type))}"
+                raise refuse(told, column=one.name)
+        _weigh(described, names, most)
+        # A word that a million rows share stands in the file once: read as a dictionary, it stands in memory once as well.
+        words = [one.name for one in file.schema_arrow if pa.types.is_string(one.type) or pa.types.is_large_string(one.type)]
+        found = pq.ParquetFile(io.BytesIO(body), memory_map=False, read_dictionary=words, **_LIMITS).read(use_threads=False)
+        given: Mapping[str, list[Any]] = {name: _values(found.column(name)) for name in names}
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise refuse(f"the body is not a Parquet file that can be read: {type(error).__name__}") from error
-    if found.num_rows != described.num_rows:
+    if any(len(values) != described.num_rows for values in given.values()):
         raise refuse("the file holds other rows than it says")
-    blank = [None] * found.num_rows
+    blank = [None] * described.num_rows
     return Table(list(zip(*(given.get(name, blank) for name in columns.names), strict=True)))
 
 
-def _unpacked(width: int, most: int) -> int:
-    """Bytes that rows may take: 64 a value is more than any number and most words."""
-    return max(1 << 20, 64 * width * most)
+def _plain(kind: Any) -> bool:  # noqa: ANN401 - Arrow has no types
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = (types.is_integer, types.is_floating, types.is_boolean, types.is_null, types.is_string, types.is_large_string)
+    return any(test(kind) for test in tests)
+
+
+def _weigh(described: Any, names: Sequence[str], most: int) -> None:  # noqa: ANN401 - the same
+    """Before anything is unpacked, look at what the file says that it will take; raises Refused where that is too much."""
+    groups = [described.row_group(number) for number in range(described.num_row_groups)]
+    if sum(one.num_rows for one in groups) != described.num_rows:
+        raise refuse("the file holds other rows than it says")
+    claimed = sum(one.total_byte_size for one in groups)
+    # 64 bytes a value are more than any number and most words.
+    if claimed > max(1 << 20, 64 * len(names) * most):
+        raise refuse(f"the file would unpack to {claimed:,} bytes")
+    for group in groups:
+        for place in range(group.num_columns):
+            one = group.column(place)
+            if "DELTA_BYTE_ARRAY" in one.encodings:  # each word may be all of the one before and a letter more
+                raise refuse("the encoding DELTA_BYTE_ARRAY is not taken; write the file with another", column=one.path_in_schema)
+
+
+def _values(column: Any) -> list[Any]:  # noqa: ANN401 - the same
+    """A column's values; a word that occurs again is the same object."""
+    found: list[Any] = []
+    for chunk in column.chunks:
+        if hasattr(chunk, "dictionary"):
+            words = chunk.dictionary.to_pylist()
+            found += [None if code is None else words[code] for code in chunk.indices.to_pylist()]
+        else:
+            found += chunk.to_pylist()
+    return found
 
 
 def _count(rows: int, most: int) -> None:

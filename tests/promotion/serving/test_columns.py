@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import io
 import json
 import math
+import tracemalloc
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -39,6 +42,14 @@ def parquet(**columns: list[Any]) -> bytes:
 
     file = io.BytesIO()
     pq.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+def written(table: Any, **options: Any) -> bytes:
+    import pyarrow.parquet as pq
+
+    file = io.BytesIO()
+    pq.write_table(table, file, **options)
     return file.getvalue()
 
 
@@ -214,8 +225,19 @@ def test_the_quick_parser_reads_what_the_strict_one_reads(document: Any) -> None
     ],
 )
 def test_a_key_that_is_named_twice_is_never_overlooked(body: str) -> None:
-    with pytest.raises(Refused, match="names a key twice"):
+    with pytest.raises(Refused, match="names a key twice") as refused:
         table(body, columns=PLAIN)
+    assert refused.value.faults[0].column in {"a", "b", "columns", "data"}
+
+
+@pytest.mark.parametrize(
+    ("body", "media"), [(json.dumps({"columns": ["a", "b"], "data": [[1, 2], [1], 7, [1, 2, 3]]}), JSON), ("a,b\n1,2\n1\n7\n1,2,3\n", CSV)]
+)
+def test_every_row_of_another_length_is_told(body: str, media: str) -> None:
+    with pytest.raises(Refused) as refused:
+        table(body, media, PLAIN)
+    assert [one.row for one in refused.value.faults] == [1, 2, 3]
+    assert refused.value.count == 3
 
 
 def test_words_with_colons_are_words() -> None:
@@ -229,3 +251,51 @@ def test_columns_of_other_types_keep_them() -> None:
     assert [(found[name].dtype.kind, found[name].tolist()) for name in columns.names] == [("b", [True]), ("O", [None]), ("i", [2**60 + 1])]
     csv = arrays(table("yes,word,n\nFalse,tcp,7\n", CSV, columns), columns)
     assert [csv[name].tolist() for name in columns.names] == [[False], ["tcp"], [7]]
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string"])
+@pytest.mark.parametrize("schema", [True, False])
+def test_a_word_that_many_rows_share_takes_memory_once(kind: str, schema: bool) -> None:
+    """Kilobytes that would be a hundred megabytes, or as many gigabytes, with each row's word for itself."""
+    import pyarrow as pa
+
+    length, rows = 10_000, 10_000
+    many = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["x" * length], kind))
+    body = written(pa.table({"word": many if schema else many.dictionary_decode(), "n": [1] * rows}), store_schema=schema)
+    assert len(body) < 10 * length
+    tracemalloc.start()
+    before = pa.default_memory_pool().max_memory()
+    found = table(body, PARQUET, Columns((Column("word", "string"), Column("n", "long"))), most=rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found.rows) == rows
+    assert found.rows[-1] == ("x" * length, 1)
+    assert peak < 20 << 20
+    assert pa.default_memory_pool().max_memory() <= max(before, 20 << 20)
+
+
+def test_words_and_missing_ones_arrive_as_they_are_from_parquet() -> None:
+    import pyarrow as pa
+
+    words = ["udp", None, "tcp", "udp"]
+    columns = Columns((Column("word", "string", missing=True), Column("n", "double")))
+    for column in (pa.array(words), pa.array(words).dictionary_encode(), pa.array(words, pa.large_string())):
+        for options in ({}, {"use_dictionary": False}, {"row_group_size": 2}):
+            body = written(pa.table({"n": [1, 2, 3, 4], "word": column}), **options)
+            assert [row[0] for row in table(body, PARQUET, columns).rows] == words
+
+
+@pytest.mark.parametrize("values", [[Decimal(1)], [dt.date(2026, 11, 30)], [b"x"], [{"x": 1}]])
+def test_what_is_no_plain_value_in_parquet_is_told_with_its_column(values: list[Any]) -> None:
+    with pytest.raises(Refused, match=r"one plain value in each row \(a number, text, true or false\), not ") as refused:
+        table(parquet(a=[1.0], b=values), PARQUET, PLAIN)
+    assert refused.value.faults[0].column == "b"
+
+
+def test_words_that_each_hold_the_one_before_are_not_unpacked() -> None:
+    import pyarrow as pa
+
+    words = pa.table({"word": ["x" * 50, "x" * 51], "n": [1, 2]})
+    body = written(words, use_dictionary=False, column_encoding={"word": "DELTA_BYTE_ARRAY", "n": "PLAIN"})
+    with pytest.raises(Refused, match="the encoding DELTA_BYTE_ARRAY is not taken"):
+        table(body, PARQUET, Columns((Column("word", "string"), Column("n", "long"))))
