@@ -24,6 +24,7 @@ from promotion.serving.document import document
 from promotion.serving.figures import Figures
 
 if TYPE_CHECKING:
+    from promotion.serving.columns import Fault
     from promotion.serving.following import Slot
     from promotion.serving.forward import Answer, Served
 
@@ -62,7 +63,7 @@ class Api:
 
     def app(self) -> FastAPI:
         """The application; its documents are ours, and no page that loads something from elsewhere is served."""
-        made = FastAPI(title=self.slot.name, version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+        made = FastAPI(title=self.slot.name, version=__version__, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
         # Plain routes: what FastAPI would check by types is checked by the signature, which changes while the server runs.
         made.add_route("/predict", self.predict, methods=["POST"])
         for path, answer in (
@@ -108,7 +109,7 @@ class Api:
         self._allowed(request)
         served, since = self.slot.served, self.slot.since
         if served is None:
-            return self._nothing()
+            return _refusal(self._nothing())
         told = {
             **_named(served),
             "environment": self.slot.environment,
@@ -140,7 +141,7 @@ class Api:
             # From here on everything is of one version, whatever is swapped meanwhile.
             served = self.slot.served
             if served is None:
-                return self._nothing()
+                return self._refusal(None, self._nothing())
             began = time.perf_counter()
             answer, content = await self._computed(served, body, media, details=details)
             self.figures.answered(served, answer, time.perf_counter() - began)
@@ -213,9 +214,11 @@ class Api:
     def _too_large(self) -> Refused:
         return refuse(f"the body is larger than {self.limits.body:,} bytes; send fewer rows at once")
 
-    def _nothing(self) -> Response:
-        why = next(iter(self.slot.troubles.values()), "no version is loaded yet, or nothing is applied; see /health")
-        return self._refusal(None, refuse(why, status=503))
+    def _nothing(self) -> Refused:
+        slot = self.slot
+        nothing = slot.looked is not None and slot.wanted is None
+        calm = f"nothing of {slot.name} is applied in {slot.environment}" if nothing else "no version is loaded yet; /health tells more"
+        return refuse(next(iter(slot.troubles.values()), calm), status=503)
 
     def _refusal(self, served: Served | None, refused: Refused) -> Response:
         self.figures.refused(served, self.slot.name, refused.status)
@@ -225,10 +228,17 @@ class Api:
 def _refusal(refused: Refused) -> Response:
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(refused.status, {})
     faults = [{name: value for name, value in _fault(one) if value is not None} for one in refused.faults]
-    return _answer({"error": refused.faults[0].problem, "count": refused.count, "faults": faults}, refused.status, headers)
+    return _answer({"error": _sentence(refused.faults[0]), "count": refused.count, "faults": faults}, refused.status, headers)
 
 
-def _fault(one: Any) -> tuple[tuple[str, object], ...]:  # noqa: ANN401 - a Fault
+def _sentence(one: Fault) -> str:
+    """With its place, for who reads no further."""
+    places = [f"row {one.row}"] if one.row is not None else []
+    places += [f"column {one.column}"] if one.column is not None else []
+    return f"{', '.join(places)}: {one.problem}" if places else one.problem
+
+
+def _fault(one: Fault) -> tuple[tuple[str, object], ...]:
     return ("problem", one.problem), ("row", one.row), ("column", one.column)
 
 
@@ -258,17 +268,20 @@ def _details(request: Request) -> bool:
 
 
 def _encoded(told: Mapping[str, Any]) -> bytes:
-    return json.dumps(told, allow_nan=False, separators=(",", ":")).encode()
+    """JSON that people can read as well; half a character, which UTF-8 does not have, stays JSON's own escape."""
+    return json.dumps(told, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
 
 
 def _answer(told: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(_encoded(told), status, dict(headers or {}), _JSON)
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     """What the routes themselves refuse: another path, another method."""
     assert isinstance(error, HTTPException)
-    return _answer({"error": error.detail, "count": 1, "faults": [{"problem": error.detail}]}, error.status_code, error.headers)
+    told = {404: "there is nothing here; /openapi.json tells what there is", 405: f"{request.method} is not taken here"}
+    problem = told.get(error.status_code, error.detail)
+    return _answer({"error": problem, "count": 1, "faults": [{"problem": problem}]}, error.status_code, error.headers)
 
 
 async def _denied(_: Request, error: Exception) -> Response:

@@ -109,6 +109,8 @@ class Follower:
             self._trouble("journal", "what is applied cannot be read", error)
             return
         self.slot.looked = time.monotonic()
+        if "journal" in self.slot.troubles:
+            self.tell("what is applied can be read again")
         self._mended("journal")
         self._follow(self.slot.wanted)
 

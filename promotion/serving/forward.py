@@ -99,13 +99,14 @@ def columns_of(signature: Any, metadata: Mapping[str, Any]) -> Columns:  # noqa:
 
 
 def outputs_of(metadata: Mapping[str, Any], signature: Any, width: int) -> tuple[str, ...]:  # noqa: ANN401 - MLflow's
-    """Names of the outputs: the metadata's ``outputs``, else the signature's, else numbers."""
+    """Names of the outputs: the metadata's ``outputs``, else the signature's, else numbers. No two are equal, and all can be written."""
     given = metadata.get("outputs")
-    if isinstance(given, list) and len(given) == width:
-        return tuple(map(str, given))
     schema = signature.outputs
-    if schema is not None and not schema.is_tensor_spec() and schema.has_input_names() and len(schema.inputs) == width:
-        return tuple(schema.input_names())
+    named = schema is not None and not schema.is_tensor_spec() and schema.has_input_names()
+    for names in (given if isinstance(given, list) else [], schema.input_names() if named else []):
+        told = tuple(map(str, names))
+        if len(told) == len(set(told)) == width and all(one.isprintable() for one in told):
+            return told
     return ("prediction",) if width == 1 else tuple(f"output_{place}" for place in range(width))
 
 

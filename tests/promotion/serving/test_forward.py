@@ -16,7 +16,7 @@ from mlflow.types import ColSpec, Schema
 
 from promotion.domain import ModelVersionRef
 from promotion.serving.columns import Refused, Table
-from promotion.serving.forward import SMALL, Served, _graph
+from promotion.serving.forward import SMALL, Served, _graph, outputs_of
 from promotion.serving.loading import _loaded
 from tests.models import FEATURES, tiny_booster
 
@@ -68,6 +68,14 @@ def test_a_classifier_of_xgboost_decides_itself_what_it_answers(tmp_path: Path) 
     given = rows(20)
     expected = np.asarray(model.predict(pd.DataFrame(given, columns=list(FEATURES))), dtype=np.float64)
     assert np.array_equal(said(served, given), expected)
+
+
+@pytest.mark.parametrize("given", [["p", "p"], ["p", "\ud800"], ["p"], "pq", None])
+def test_outputs_whose_names_cannot_be_told_apart_or_written_go_by_number(given: object) -> None:
+    assert outputs_of({"outputs": ["p", "q"]}, SIGNATURE, 2) == ("p", "q")
+    assert outputs_of({"outputs": given}, SIGNATURE, 2) == ("output_0", "output_1")
+    named = ModelSignature(SIGNATURE.inputs, Schema([ColSpec("float", name) for name in "ab"]))
+    assert outputs_of({"outputs": given}, named, 2) == ("a", "b")
 
 
 def test_a_graph_computes_few_rows_in_one_thread_and_many_in_all(exported: Path) -> None:

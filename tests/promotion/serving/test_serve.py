@@ -114,9 +114,24 @@ def test_a_body_without_a_length_is_limited_as_well(api: Serving) -> None:
     assert (answer.status_code, "larger than" in answer.json()["error"]) == (422, True)
 
 
+def test_the_sentence_of_a_refusal_names_the_place_of_the_first_fault(api: Serving) -> None:
+    answer = api.post(json=[ROW, ROW | {"bytes": "5"}])
+    assert answer.json() == {
+        "error": "row 1, column bytes: a number is expected, not text",
+        "count": 1,
+        "faults": [{"problem": "a number is expected, not text", "row": 1, "column": "bytes"}],
+    }
+    strange = api.post(content=b'[{"gr\xc3\xb6\xc3\x9fe": 1, "\\ud800": 2}]', headers={"content-type": "application/json"})
+    assert "größe" in strange.text
+    assert strange.json()["faults"][-1]["column"] == "\ud800"
+
+
 def test_another_path_or_method_is_told_as_such(api: Serving) -> None:
+    assert api.get("/predict").json()["error"] == "GET is not taken here"
     assert api.get("/predict").status_code == 405
-    assert api.get("/docs").status_code == 404
+    for path in ("/docs", "/predict/"):
+        assert api.get(path).status_code == 404
+        assert "/openapi.json" in api.get(path).json()["error"]
     assert api.post("/predict?details=perhaps", json=[ROW]).status_code == 422
 
 
@@ -167,6 +182,19 @@ def test_swaps_under_load_lose_nothing_and_mix_nothing(api: Serving, scene: Scen
     assert not wrong
 
 
+def test_what_is_emptied_is_not_answered_any_more_and_the_answer_says_why(api: Serving, scene: Scene) -> None:
+    before = api.post(json=[ROW]).json()["version"]
+    scene.declare(staging=3, production="none")
+    assert scene.reconcile().exit_code == 0
+    api.wait(lambda: api.get("/ready").status_code == 503, "it is served on", 30)
+    answer = api.post(json=[ROW])
+    assert (answer.status_code, answer.json()["error"]) == (503, f"nothing of {scene.name} is applied in production")
+    assert api.get("/version").status_code == 503
+    scene.declare(staging=3, production=before)
+    assert scene.reconcile().exit_code == 0
+    api.wait(lambda: api.get("/ready").status_code == 200, "it is not served again", 30)
+
+
 def test_a_version_that_cannot_be_served_leaves_the_old_one_in_service(api: Serving, scene: Scene) -> None:
     """It passes the gates, but its signature names no columns; the log and /health say so, and the next good one is served."""
     before = api.post(json=[ROW]).json()["version"]
@@ -206,6 +234,8 @@ def test_other_bytes_than_those_that_are_named_are_not_served(scene: Scene, tmp_
         assert f"not sha256:{'0' * 64}" in told
         assert api.get("/ready").status_code == api.post(json=[ROW]).status_code == api.get("/version").status_code == 503
         assert "/predict" not in api.get("/openapi.json").json()["paths"]
+        counted = [line for line in api.get("/metrics").text.splitlines() if line.startswith("promotion_requests_total")]
+        assert [line.split()[-1] for line in counted] == ["1.0"], "a look at the version is no request for a prediction"
     finally:
         assert api.stop() == 0
 
@@ -236,6 +266,7 @@ def test_a_server_without_its_registry_and_its_remote_answers_on(scene: Scene, t
             assert api.get("/ready").status_code == 200
             shutil.move(tmp_path / "elsewhere.git", remote)
             api.wait(lambda: api.get("/health").json()["status"] == "serving", "it does not recover", 60)
+            assert "what is applied can be read again" in api.told()
 
 
 def test_a_token_is_asked_for_and_requests_under_way_are_answered_at_the_end(scene: Scene, tmp_path: Path) -> None:
