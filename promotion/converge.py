@@ -35,11 +35,10 @@ archives what it found in the stage when it began, and that version may be elsew
 
 @dataclass(frozen=True, slots=True)
 class Converged:
-    """Every write that was sent, the models that the registry refused, and what it shows in the end of all that were to be written."""
+    """Every write that was sent, and the models that the registry refused."""
 
     written: tuple[Operation, ...]
     refused: Mapping[str, Unavailable]
-    observed: Observed
 
 
 def converge(
@@ -79,7 +78,7 @@ def converge(
         lacking = {operation.model for operation in operations}
         refused = {name: error for name, error in failures.items() if name in lacking and isinstance(error, Rejected)}
         if not operations or (not left and refused.keys() == lacking):
-            return Converged(tuple(written), refused | gone, now)
+            return Converged(tuple(written), refused | gone)
         if not left:
             raise _stuck(lacking - refused.keys(), failures, operations[0])
         if written:

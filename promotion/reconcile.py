@@ -181,7 +181,7 @@ def _broken(found: Survey) -> set[str]:
 def _write(workspace: Workspace, options: Options, found: Survey, target: Desired, outcome: Outcome, record: Record) -> Outcome:
     if options.waits:
         return leave(workspace, options, found, target, *(_allowed(workspace, outcome, record) if outcome.written else (outcome, record)))
-    state, observed = found.state, found.observed
+    state = found.state
     pace = Pace(workspace.registry.writers)
     if outcome.written:
         workspace.in_time("the first write")
@@ -198,11 +198,11 @@ def _write(workspace: Workspace, options: Options, found: Survey, target: Desire
             _let_go(workspace, state, intent)
             raise
         outcome, record = _without(replace(outcome, written=end.written), record, end.refused)
-        observed = replace(observed, models={**observed.models, **end.observed.models})
     entry = replace(record.entry, writes=tuple(map(str, outcome.written)))
     stamp = Stamp(entry.commit, workspace.now(), workspace.by)
     environments = tuple(environment.name for environment in found.desired.environments)
-    memory = remember(found.applied, outcome.done, observed, environments, stamp)
+    # As it was judged: what somebody edits meanwhile is drift.
+    memory = remember(found.applied, outcome.done, found.observed, environments, stamp)
     evidence = () if outcome.written else record.evidence
     state = workspace.journal.append(
         state, replace(entry, at=stamp.at), applied=memory, evidence=evidence, holds=holds_with(state, record.holds)

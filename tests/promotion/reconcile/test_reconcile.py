@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from promotion.changes import ChangeKind, Operation, SetAlias
+from promotion.drift import DriftKind, look
 from promotion.errors import Conflict, Exit, Unavailable
 from promotion.journal import EntryKind
 from promotion.reconcile import Options
+from promotion.repository import working
 from promotion.verdicts import Status
 from tests.scene import NAMING, Scene
 
@@ -199,6 +201,22 @@ def test_killed_at_any_write_the_next_run_completes_it(served: Served, write: in
     assert scene.shown()["stages"] == {1: "Archived", 2: "Production", 3: "Staging"}
     assert tuple(scene.workspace().journal.verify()) == ()
     assert scene.reconcile(now=lambda: later).entry is None
+
+
+def test_a_tag_that_somebody_edits_meanwhile_is_drift_and_not_what_was_judged(served: Served) -> None:
+    scene = served(1)
+    scene.workspace().registry.set_version_tag(scene.name, 1, "data_version", "v7")
+    scene.declare(staging=1)
+
+    class Edited(Flaky):
+        def apply(self, operation: Operation) -> None:
+            super().apply(operation)
+            self._registry.set_version_tag(scene.name, 1, "data_version", "forged")
+
+    assert scene.reconcile(registry=Edited(scene.workspace().registry)).exit_code is Exit.DONE
+    workspace = scene.workspace()
+    (drift,) = look(workspace, working(workspace.git, workspace.layout)).drifts
+    assert (drift.kind, drift.got) == (DriftKind.METADATA, "tag data_version is 'forged'")
 
 
 @pytest.mark.parametrize(("seconds", "stops"), [(284, False), (285, True), (3600, True)])
