@@ -86,7 +86,8 @@ def teach(router: Router, honest: Honest, settings: Settings) -> None:
     optimizer = torch.optim.AdamW([*router.first.parameters(), *router.last.parameters()], lr=RATE, weight_decay=1e-2)
     for step in range(STEPS):
         rows = learned[torch.randint(len(learned), (2048,))]
-        loss = _loss(router, honest, rows) + settings.balance * _unbalance(router, parts, rows)
+        shared = rows[parts.context[rows] == 0] if router.trust_context else rows
+        loss = _loss(router, honest, rows) + settings.balance * _unbalance(router, parts, shared)
         for group in optimizer.param_groups:
             group["lr"] = RATE * (1 - step / STEPS)
         optimizer.zero_grad()
@@ -111,7 +112,9 @@ def _loss(router: Router, honest: Honest, rows: Tensor) -> Tensor:
 
 
 def _unbalance(router: Router, parts: Parts, rows: Tensor) -> Tensor:
-    """The squared mean load, 1 where all experts bear alike."""
+    """The squared mean load, 1 where all experts bear alike; 0 for no rows."""
+    if not len(rows):
+        return torch.zeros(())
     load = router(Parts(*(part[rows] for part in parts))).mean(0)
     out: Tensor = len(load) * (load**2).sum()
     return out

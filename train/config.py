@@ -27,6 +27,7 @@ class Settings:
     dropout: float
     router_bound: float
     temporal_alone: bool
+    trust_context: bool
     trees: int
     tree_rounds: int
     tree_depth: int

@@ -67,17 +67,19 @@ class Parts(NamedTuple):
 class Router(nn.Module):
     """Calibrates the experts and weighs them. ``bound``: no expert gets more than e^(2 bound) times the weight of another.
 
-    Unless ``temporal_alone``, the temporal expert gets nothing where there is no context.
+    Unless ``temporal_alone``, the temporal expert gets nothing where there is no context. With ``trust_context`` the router looks at the
+    experts' answers alone where there is context: what it learns of single rows of one stretch does not hold in the next.
 
     Calibration is a slope and a shift of the logit (Platt 1999): the shift puts the decision at 0.5.
     """
 
     temperature: Tensor
 
-    def __init__(self, *, n_numbers: int, bound: float, temporal_alone: bool = True) -> None:
+    def __init__(self, *, n_numbers: int, bound: float, temporal_alone: bool = True, trust_context: bool = False) -> None:
         super().__init__()
         self.bound = bound
         self.temporal_alone = temporal_alone
+        self.trust_context = trust_context
         self.slope = nn.Parameter(torch.ones(len(EXPERTS)))
         self.shift = nn.Parameter(torch.zeros(len(EXPERTS)))
         self.register_buffer("temperature", torch.ones(1))
@@ -91,7 +93,10 @@ class Router(nn.Module):
     def forward(self, parts: Parts) -> Tensor:
         """→ (B, E) weights that add up to 1."""
         told = torch.tanh(self.calibrated(parts.logits) / 4)
-        known = torch.cat([told, parts.context.unsqueeze(-1), parts.numbers], dim=-1)
+        numbers = parts.numbers
+        if self.trust_context:
+            numbers = numbers * (parts.context == 0).to(numbers.dtype).unsqueeze(-1)
+        known = torch.cat([told, parts.context.unsqueeze(-1), numbers], dim=-1)
         scores = self.bound * torch.tanh(self.last(functional.gelu(self.first(known)))) / self.temperature
         if not self.temporal_alone:
             silent = torch.zeros_like(scores, dtype=torch.bool)
@@ -116,7 +121,12 @@ class Mixture(nn.Module):
             dropout=settings.dropout,
             n_bins=seen.n_bins if settings.temporal_bins else 0,
         )
-        self.router = Router(n_numbers=2 * seen.n_features, bound=settings.router_bound, temporal_alone=settings.temporal_alone)
+        self.router = Router(
+            n_numbers=2 * seen.n_features,
+            bound=settings.router_bound,
+            temporal_alone=settings.temporal_alone,
+            trust_context=settings.trust_context,
+        )
 
     def parts(self, rows: Encoded, votes: Tensor, flows: Tensor, index: Tensor, mask: Tensor) -> Parts:
         """``votes`` (B,): the trees' logits; ``flows`` (N, C): what ``temporal.flows`` makes of the rows that ``index`` (B, W) points to;

@@ -227,6 +227,39 @@ def test_the_router_learns_whom_to_trust_where_within_its_bound(settings: Settin
     assert second[2] > 2 * second[0]
 
 
+def taught(settings: Settings, context: torch.Tensor, *, trust_context: bool) -> tuple[Router, Parts]:
+    """A router of 6,000 rows of which the last expert knows more; the others are right where a number of the row says so."""
+    source = torch.Generator().manual_seed(0)
+    truth = (torch.rand(6000, generator=source) < 0.5).float()
+    kind = torch.randint(0, 2, (6000, 1), generator=source).float()
+    sure, unsure = (truth * 2 - 1) * 3, torch.randn(6000, generator=source)
+    logits = torch.stack([torch.where(kind[:, 0] == 0, sure, unsure), unsure, sure], dim=1)
+    torch.manual_seed(0)
+    router = Router(n_numbers=1, bound=1.0, trust_context=trust_context)
+    parts = Parts(logits, context, kind)
+    teach(router, Honest(parts, truth, torch.ones(6000), natural=True), replace(settings, balance=1.0))
+    return router, parts
+
+
+def test_trusting_context_the_router_is_free_to_prefer_the_expert_that_sees_it(settings: Settings) -> None:
+    context = (torch.arange(6000) % 2).float()
+    seen = context > 0
+    load = {}
+    for trust in (True, False):
+        router, parts = taught(settings, context, trust_context=trust)
+        load[trust] = router(parts).detach()[seen].mean(0)[2]
+        other = parts._replace(numbers=1 - parts.numbers)
+        moved = (router(other) - router(parts)).detach().abs().sum(1)
+        assert (moved[~seen] > 0).all()
+        assert (moved[seen] == 0).all() if trust else (moved[seen] > 0).all()
+    assert load[True] > load[False] + 0.1
+
+
+def test_trusting_context_changes_nothing_where_there_is_none(settings: Settings) -> None:
+    one, other = (taught(settings, torch.zeros(6000), trust_context=trust)[0].state_dict() for trust in (True, False))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 def test_progress_tells_the_loss_and_the_time_left_once_an_epoch_or_in_place() -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
