@@ -53,6 +53,7 @@ function refused(refusal) {
 /** The figures that the change rests on, beside those of the version before on the same rows. */
 function comparison(change) {
   const after = change.evidence.map((one) => page.evidence[one]).filter(Boolean);
+  const digestOf = (one) => change.evidence.find((digest) => page.evidence[digest] === one);
   const before = change.before ? Object.values(page.evidence).filter((one) => one.artifact === change.before.digest) : [];
   const lost = change.evidence.filter(whyLost).map((one) => h("p", {}, tag("bad", "evidence cannot be read"), short(one), ": ", whyLost(one)));
   return [h("h3", {}, "Evidence"), lost, after.map((one) => {
@@ -60,6 +61,7 @@ function comparison(change) {
     const rows = CHIEF.filter((name) => typeof one.figures[name] === "number").map((name) => [
       name, old ? measure(old, name) : "–", measure(one, name), difference(old?.figures[name], one.figures[name])]);
     return [h("p", { class: "soft" }, one.evaluation, " on ", one.dataset.path, ", ", figure(one.rows), " rows, by ", one.evaluator, ", isolation: ", one.isolation),
+      pairs(["measured", [moment(one.finished), " by ", one.by]], ["statement", h("code", {}, digestOf(one))], ["dataset", h("code", {}, one.dataset.sha256)]),
       grid("Figures before and after", ["Figure", "Before", "After", "Difference"], rows)];
   })];
 }

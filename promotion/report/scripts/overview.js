@@ -2,12 +2,14 @@
 
 const SHOWN = 100;
 const FIRST = 8;
+const NEWEST = 12;
 /* Kept while the page is open, so that going back finds it as it was left. */
 const view = { query: "", key: "name", up: true, all: false };
 
 function overview() {
   return ["What is where", h("h1", {}, "What is where"), facts(), ...modelTable(), toLookAt(), lostEvidence(),
-    h("h2", {}, "Newest entries"), timeline(page.entries.slice(0, 12), null)];
+    h("h2", {}, "Newest entries"), timeline(page.entries.slice(0, NEWEST), null),
+    page.entries.length > NEWEST ? h("p", {}, link("#/journal", `All ${figure(page.entries.length)} entries of the journal`)) : null];
 }
 
 function facts() {

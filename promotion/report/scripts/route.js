@@ -1,4 +1,4 @@
-/* Which page is shown: #/, #/model/NAME, #/entry/COMMIT. */
+/* Which page is shown: #/, #/journal, #/model/NAME, #/entry/COMMIT. */
 
 const main = document.getElementById("main");
 
@@ -9,7 +9,8 @@ function route(first) {
   const [, kind, rest] = /^#\/(model|entry)\/(.*)$/.exec(location.hash) || [];
   let name = "";
   try { name = decodeURIComponent(rest || ""); } catch { name = ""; }
-  const [title, ...content] = kind === "model" ? modelView(name) : kind === "entry" ? entryView(name) : overview();
+  const journal = location.hash === "#/journal";
+  const [title, ...content] = kind === "model" ? modelView(name) : kind === "entry" ? entryView(name) : journal ? journalView() : overview();
   document.title = `${plain(title)} · Promotion`;
   main.replaceChildren(...content.flat(Infinity).filter((one) => one !== null && one !== undefined));
   if (first) return;
@@ -18,7 +19,7 @@ function route(first) {
 }
 
 document.getElementById("origin").textContent = plain(page.registry);
-document.getElementById("foot").textContent = plain(`Read ${minute(page.at)} UTC from the journal and the registry. The same as data: report.json.`);
+document.getElementById("foot").append(`Read ${minute(page.at)} UTC from the journal and the registry. The same as data: `, link("report.json", "report.json"), ".");
 addEventListener("hashchange", (event) => { if (new URL(event.newURL).hash !== "#main") route(false); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => route(true));
 route(true);

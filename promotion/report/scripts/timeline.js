@@ -1,5 +1,7 @@
 /* Entries of the journal as a line through time. */
 
+const AT_ONCE = 200;
+
 /** ``name``: the model that it is about; null: every model, each by its name. */
 function timeline(found, name) {
   if (!found.length) return h("p", { class: "none" }, "The journal has no entry yet.");
@@ -9,10 +11,30 @@ function timeline(found, name) {
     h("p", {}, soft(entry.subject)))));
 }
 
+/** Every entry, those without a change as well, some at a time. */
+function journalView() {
+  const place = h("div");
+  const more = h("button", { type: "button", on: { click: () => draw(shown + AT_ONCE) } });
+  let shown = 0;
+  function draw(count) {
+    const before = shown;
+    shown = Math.min(count, page.entries.length);
+    place.replaceChildren(timeline(page.entries.slice(0, shown), null));
+    more.hidden = shown === page.entries.length;
+    more.textContent = `Show ${Math.min(AT_ONCE, page.entries.length - shown)} more`;
+    // Whoever asked for more reads on at the first of them.
+    if (before) place.querySelectorAll(".line > li")[before].querySelector("a").focus();
+  }
+  draw(AT_ONCE);
+  return ["Journal", h("p", { class: "soft" }, link("#/", "All models")), h("h1", {}, "Journal"),
+    h("p", { class: "soft" }, figure(page.entries.length), " entries, newest first"), place, h("p", {}, more)];
+}
+
 function colourOf(entry, name) {
   if (entry.refusals.some((one) => name === null || one.model === name)) return "is-bad";
-  if (entry.changes.some((one) => one.kind === "rollback")) return "is-warn";
-  return entry.changes.length ? "is-good" : "";
+  const changes = entry.changes.filter((one) => name === null || one.model === name);
+  if (changes.some((one) => one.kind === "rollback")) return "is-warn";
+  return changes.length ? "is-good" : "";
 }
 
 function told(entry, name) {

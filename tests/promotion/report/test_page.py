@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 
+from promotion.changes import ChangeKind
 from promotion.figures import parse
 from promotion.report.document import attention, document
 from promotion.report.page import page as html
@@ -45,7 +46,7 @@ def entry(found) -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("place", ["#/", MODEL, "entry"])
+@pytest.mark.parametrize("place", ["#/", "#/journal", MODEL, "entry"])
 def test_axe_finds_nothing(opened, place, scheme):
     found = seen(NAMES)
     page = opened(found, entry(found) if place == "entry" else place, color_scheme=scheme)
@@ -60,12 +61,66 @@ def test_a_phone_need_not_scroll_sideways(opened, place):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_search_nartotaland_tells_how_many(opened):
+def test_search_narrows_and_tells_how_many(opened):
     page = opened(seen(NAMES))
     assert rows(page) == NAMES
     page.get_by_label("Search").fill("FRAUD")
     assert rows(page) == ["fraud-cards"]
     assert page.get_by_role("status").inner_text() == "1 model"
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+@pytest.mark.parametrize("place", ["#/", "#/journal", "model", "entry", "refusal"])
+def test_long_names_without_a_space_make_no_page_wider(opened, place, width):
+    name = "a" * 250
+    found = seen([name], by=name)
+    refused = next(one for one in found.entries if one.entry.refusals)
+    places = {"model": f"#/model/{name}", "entry": entry(found), "refusal": f"#/entry/{refused.sha}"}
+    page = opened(found, places.get(place, place), viewport={"width": width, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_entry_of_the_journal_can_be_reached(opened):
+    page = opened(seen(NAMES, entries=60))
+    page.get_by_role("link", name="All 240 entries of the journal").click()
+    page.get_by_role("heading", name="Journal", level=1).wait_for()
+    lines = page.locator("ol.line > li")
+    assert lines.count() == 200
+    page.get_by_role("button", name="Show 40 more").focus()
+    page.keyboard.press("Enter")
+    assert lines.count() == 240
+    assert page.evaluate("[...document.querySelectorAll('ol.line > li')].findIndex((one) => one.contains(document.activeElement))") == 200
+    assert page.get_by_role("button", name="more").count() == 0
+
+
+def test_the_same_as_data_is_a_click_away(opened):
+    page = opened(seen(NAMES))
+    assert page.locator("footer a").evaluate("(one) => one.href") == page.url.split("#")[0].replace("index.html", "report.json")
+
+
+def test_a_name_of_a_gate_is_not_torn(opened):
+    found = seen(NAMES)
+    page = opened(found, entry(found), viewport={"width": 1100, "height": 740})
+    table = page.get_by_role("region", name="Verdicts")
+    measure = "(one) => { const r = document.createRange(); r.selectNodeContents(one); return r.getBoundingClientRect().height }"
+    for name in ("staging_first", "quarantine"):
+        first = table.locator("tbody th").first
+        line = first.evaluate("(one) => parseFloat(getComputedStyle(one).lineHeight)")
+        first.evaluate("(one, name) => { one.textContent = name }", name)
+        table.locator("tbody td").nth(1).evaluate("(one) => { one.textContent = 'word '.repeat(200) }")
+        assert first.evaluate(measure) < 1.5 * line
+
+
+def test_a_line_of_the_journal_bears_the_colour_of_its_own_model(opened):
+    found = seen(["one", "two"])
+    other = next(one for one in found.entries if one.entry.changes and one.entry.changes[0].model == "two")
+    back = replace(other.entry.changes[0], kind=ChangeKind.ROLLBACK)
+    mine = next(one for one in found.entries if one.entry.changes and one.entry.changes[0].model == "one")
+    both = replace(mine, entry=replace(mine.entry, changes=(mine.entry.changes[0], back)))
+    place = f"a[href='#/entry/{both.sha}']"
+    for name, colour in (("one", "is-good"), ("two", "is-warn")):
+        page = opened(replace(found, entries=(both,)), f"#/model/{name}")
+        assert page.locator("ol.line > li").filter(has=page.locator(place)).get_attribute("class") == colour
 
 
 def test_sorting_by_keyboard_alone(opened):
@@ -184,6 +239,10 @@ def test_a_promotion_shows_what_changed(opened):
     assert "f1" in table
     assert "+" in table
     assert page.get_by_text("digest after").count() == 1
+    shown = page.locator("main").inner_text()
+    proof = next(one for one in found.entries if one.entry.changes and one.entry.changes[0].before).entry.changes[0].evidence[0]
+    assert proof in shown, "promotion evidence verify asks for all of it"
+    assert found.evidence[proof].dataset in shown
 
 
 def test_a_promotion_shows_what_was_declared(opened):

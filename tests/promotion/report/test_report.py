@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from promotion.cli import root
 from promotion.cli.ending import run
+from promotion.journal import EntryKind, Refusal
+from promotion.report.declared import patches
 from tests.scene import Scene
 
 
@@ -95,6 +98,14 @@ def test_each_entry_tells_what_was_declared_since_the_one_before(scene):
         assert (lines[0], lines[1][:2]) == ("environments.yaml", "@@")
         assert [line for line in lines if line.startswith("-")] == [f"-      use: {old}"]
         assert [line for line in lines if line.startswith("+")] == [f"+      use: {new}"]
+    workspace = scene.workspace()
+    newest, *older = (one for one in workspace.journal.entries() if one.entry.kind is not EntryKind.INTENT)
+    after = replace(newest, sha="a" * 40)
+    refusal = Refusal(scene.name, "production", 1, ("bound FAILED",))
+    before = replace(newest, sha="b" * 40, entry=replace(newest.entry, changes=(), refusals=(refusal,)))
+    found = patches(workspace.git, workspace.layout.files, (after, newest, before, *older))
+    assert after.sha not in found, "a rollback of what was applied: nothing was declared in between"
+    assert found[newest.sha] == found[before.sha] == third["patch"], "refused first, then applied"
 
 
 def test_it_writes_nothing_into_the_registry_or_the_journal(scene):
