@@ -65,9 +65,9 @@ def difference(one: Estimate, other: Estimate) -> Estimate:
 
 
 def ratio(one: Estimate, other: Estimate) -> Estimate:
-    """One figure over the other; both must be of the same resamples."""
+    """One figure over the other; both must be of the same resamples. NaN where the other is not above zero, in a resample as well."""
     both = _both(one, other)
-    point = one.point / other.point if other.point else math.nan
+    point = one.point / other.point if other.point > 0 else math.nan
     return Estimate(point, None if both is None else _over(*both), min(one.units, other.units))
 
 
@@ -88,7 +88,7 @@ def _over(here: Array, there: Array) -> Array:
     import numpy as np
 
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: Array = np.where(there != 0, here / there, np.nan)
+        found: Array = np.where(there > 0, here / there, np.nan)
     return found
 
 

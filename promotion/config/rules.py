@@ -116,8 +116,9 @@ def _rules(document: Document, root: Table, found: Read) -> list[Rule]:
             continue
         found.patterns += _patterns(document, entry)
         evaluation = entry.get("evaluation")
-        if isinstance(evaluation, Scalar):
-            found.references.append((document, evaluation))
+        found.references += [(document, one) for one in (evaluation, entry.get("spread")) if isinstance(one, Scalar)]
+        baseline = entry.get("baseline")
+        found.patterns += [(document, baseline)] if isinstance(baseline, Scalar) else []
         against = entry.get("against")
         if isinstance(against, Scalar):
             found.excused.append((document, against))

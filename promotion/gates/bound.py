@@ -10,8 +10,8 @@ evidence. ``min_support`` asks for that many rows: a class with fewer is INCONCL
 
 ``of: lower`` or ``upper`` bounds that end of the interval (95 %, or ``confidence``) instead of the point: an interval on the wrong side
 fails, one across the bound is INCONCLUSIVE. What is bounded may be a ratio to another figure of the same run (``relative_to``) or to the
-version in an environment (``against``), or the distance to the same figure of another evaluation (``spread``). Latency belongs to a
-machine: ``seconds_per_row`` is bounded as a ratio alone.
+version in an environment (``against``), or the distance between the same figure of two evaluations (``evaluation`` and ``spread``). Latency
+belongs to a machine: ``seconds_per_row`` is bounded as a ratio alone. A ratio of figures below zero is an error: -2 is no better than -1.
 
 Sample (policies/production.yaml):
     rules:
@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -84,7 +85,13 @@ class Parameters(interface.Parameters):
         if len(ways) > 1:
             msg = f"give one of {' and '.join(ways)}: a figure is bounded as one of them"
             raise ValueError(msg)
-        if self.metric == LATENCY and not {"relative_to", "against"} & set(ways):
+        if self.relative_to == self.metric:
+            msg = f"{self.metric} relative to itself is always 1: name another figure"
+            raise ValueError(msg)
+        if self.spread is not None and self.evaluation in {None, self.spread}:
+            msg = "spread is the distance between two evaluations: name the other one with evaluation"
+            raise ValueError(msg)
+        if fnmatchcase(LATENCY, self.metric) and not {"relative_to", "against"} & set(ways):
             msg = f"{LATENCY} belongs to the machine that measured: bound its ratio, with against or relative_to"
             raise ValueError(msg)
         if self.first is not None and self.against is None:
@@ -192,7 +199,7 @@ def _estimate(rule: Parameters, name: str, found: Measured, facts: Facts) -> Est
         if other is None:
             hint = measured.suggest(rule.relative_to, list(found.figures))
             return Ruling(Status.ERRORED, expected, f"nobody measured {rule.relative_to!r}", hint)
-        return ratio(mine, other)
+        return _ratio(rule, name, mine, other)
     if rule.spread is not None:
         elsewhere = measured.evidence(rule.spread, facts.evidence)
         if isinstance(elsewhere, Unknown):
@@ -221,5 +228,13 @@ def _over(rule: Parameters, name: str, mine: Estimate, found: Measured, facts: F
     if other is None:
         return Ruling(Status.ERRORED, expected, f"{reference.model}/{reference.version} has no {name!r}", "name a figure that both have")
     if found.sample is None or theirs.sample is None or not found.sample.pairs(theirs.sample):
-        return ratio(Estimate(mine.point), Estimate(other.point))
+        return _ratio(rule, name, Estimate(mine.point), Estimate(other.point))
+    return _ratio(rule, name, mine, other)
+
+
+def _ratio(rule: Parameters, name: str, mine: Estimate, other: Estimate) -> Estimate | Ruling:
+    """One figure over the other. Below zero the larger ratio is not the better figure, and a bound on it would pass the worse."""
+    if -math.inf < min(mine.point, other.point) < 0:
+        got = f"{mine.point:.6g} / {other.point:.6g}: a ratio of figures below zero tells nothing"
+        return Ruling(Status.ERRORED, rule.told(name), got, "bound the figure itself, or hold it against the other with the gate compare")
     return ratio(mine, other)

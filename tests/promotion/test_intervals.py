@@ -83,3 +83,9 @@ def test_differences_and_ratios_are_resample_by_resample():
     assert values is not None
     assert math.isnan(values[1])
     assert difference(one, Estimate(0.5)).values is None
+
+
+def test_a_ratio_to_what_is_not_above_zero_is_undefined():
+    values = ratio(Estimate(-2.0, [-2.0, -2.0, 1.0], 300), Estimate(1.0, [-1.0, 1.0, 0.0], 300)).values
+    assert values is not None
+    assert [math.isnan(one) for one in values] == [True, False, True]

@@ -140,6 +140,13 @@ def test_a_pattern_matches_a_model_once_there_are_models() -> None:
     assert load([declare({})], policies)
 
 
+def test_a_baseline_is_a_declared_model() -> None:
+    rule = rules("staging", "  - {gate: compare, metric: f1, margin: 0.01, baseline: xgbost-*}")
+    assert told([declare({"a-a": {"staging": 1}, "xgboost-a": {"staging": 1}})], [rule]) == [
+        "policies/staging.yaml:5:57: 'xgbost-*' matches no declared model [pattern] did you mean 'xgboost-a'?"
+    ]
+
+
 def test_rules_name_evaluations_that_exist() -> None:
     bound = ["  - gate: bound", "    metric: f1", "    min: 0.5", "    evaluation: flow"]
     evaluations = text(

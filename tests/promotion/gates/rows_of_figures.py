@@ -54,6 +54,11 @@ def spread(half: float = 0.0, units: float = 4000, rows: str = "these", **figure
     return replace(measured(), figures=figures, sample=Resamples(figures, half, units, rows))
 
 
+def of_net(net: float, **figures: float) -> Facts:
+    """A figure, and the same one of the part ``net``."""
+    return facts(evidence={"flows": replace(measured(), figures={**figures, **{f"net.{name}": net for name in figures}})})
+
+
 def timed(seconds: float, hardware: str = "a machine") -> Measured:
     return replace(measured(seconds_per_row=seconds), hardware=hardware)
 
@@ -99,7 +104,7 @@ BOUND += [
     ({"metric": "class.*.recall", "min": 0.8}, facts(), PASSED, "0.9"),
     ({"metric": "class.*.recall", "min": 0.95}, facts(), FAILED, "class.DDoS.recall = 0.9"),
     ({"metric": "group.*.recall", "min": 0.95}, facts(), ERRORED, "group.*.recall"),
-    ({"metric": "*", "min": 0.8, "max": 5000}, facts(), PASSED, "more pass"),
+    ({"metric": "*[1l]", "min": 0.8, "max": 5000}, facts(), PASSED, "more pass"),
     ({"metric": "class.Bot.recall", "min": 0.5, "min_support": 50}, facts(evidence={"flows": RARE}), INCONCLUSIVE, "12 rows"),
     ({"metric": "class.*.recall", "min": 0.5, "min_support": 50}, facts(evidence={"flows": RARE}), PASSED, "class.DDoS.recall"),
     ({"metric": "class.*.recall", "min": 0.5}, facts(evidence={"flows": RARE}), FAILED, "class.Bot.recall = 0.1"),
@@ -107,6 +112,12 @@ BOUND += [
     ({"metric": "recall", "min": 0.9, "relative_to": "f1"}, facts(), PASSED, "0.979"),
     ({"metric": "recall", "min": 0.99, "relative_to": "f1"}, facts(), FAILED, "0.979"),
     ({"metric": "recall", "min": 0.9, "relative_to": "f2"}, facts(), ERRORED, "f2"),
+    # Twice as bad as a figure below zero is no ratio of 2.
+    ({"metric": "r2", "min": 0.9, "relative_to": "net.r2"}, of_net(r2=-2, net=-1), ERRORED, "below zero"),
+    ({"metric": "bias", "max": 1.5, "relative_to": "net.bias"}, of_net(bias=-9, net=1), ERRORED, "below zero"),
+    ({"metric": "bias", "max": 1.5, "relative_to": "net.bias"}, of_net(bias=9, net=-1), ERRORED, "below zero"),
+    # A time that a pattern finds is bounded as a ratio, as one that is named.
+    ({"metric": "sec*", "max": 1.5, "relative_to": "f1"}, facts(evidence={"flows": measured(seconds_per_row=0.1, f1=0.5)}), PASSED, "0.2"),
     ({"metric": "age_days", "max": 1}, facts(now=NOW + timedelta(days=0.5)), PASSED, "0.5"),
     ({"metric": "age_days", "max": 1}, facts(now=NOW + timedelta(days=2)), FAILED, "2"),
     ({"metric": "size_bytes", "max": 10}, facts(artifact=Artifact(DIGEST, (ArtifactFile("a", 11, OTHER),))), FAILED, "11"),
