@@ -47,8 +47,10 @@ class Reader:
     def of(self, change: Change) -> Approvals | Unknown:
         """Every approval of this plan that speaks of this change, and what it must say; raises what git and the remote raise."""
         if not all(named_keys(one) for one in self._signers):
-            path = f"{self._workspace.layout.policies}/allowed_signers"
-            return Unknown(f"{path} names no key, so nobody can approve", f"add the approvers' keys to {path}")
+            path, hint = f"{self._workspace.layout.policies}/allowed_signers", "add the approvers' keys to it"
+            if named_keys(self._signers[0]):
+                path, hint = f"{path} at the last applied commit", "let the commit that adds them be applied by itself, then promote"
+            return Unknown(f"{path} names no key, so nobody can approve", hint)
         sha = declared_by(self._workspace.git, self._workspace.layout.files, self._commit, change)
         pulls = self._workspace.pulls.get(sha or "", ())
         found = tuple(self._approval(name, tag, change) for name, tag in sorted(self._tags().items()))

@@ -13,6 +13,8 @@ from promotion.gates import GATES
 from promotion.gates.known import sound
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from promotion.domain import Desired, Place
     from promotion.policies import Evaluation, Policies
     from promotion.verdicts import Barred, Waiver
@@ -39,12 +41,14 @@ class InForce:
     evaluations: tuple[Evaluation, ...]
     waivers: tuple[Waiver, ...] = ()
     """Exceptions for any of its versions there, expired ones as well."""
+    expired: tuple[Waiver, ...] = ()
+    """Those of them that count no more."""
     barred: tuple[Barred, ...] = ()
     """Its versions that are in quarantine."""
 
 
-def in_force(policies: Policies, desired: Desired, model: str, environment: str) -> InForce:
-    """The rules as ``decide`` applies them, in its order. Raises UsageError for an environment that there is not."""
+def in_force(policies: Policies, desired: Desired, model: str, environment: str, today: date) -> InForce:
+    """The rules as ``decide`` applies them, in its order; ``today`` in UTC. Raises UsageError for an environment that there is not."""
     known = [one.name for one in desired.environments]
     if environment not in known:
         close = get_close_matches(environment, known, n=1)
@@ -56,4 +60,5 @@ def in_force(policies: Policies, desired: Desired, model: str, environment: str)
     asked = tuple(Asked(one.gate, one.expected, one.place not in observed, one.place) for one in judged.verdicts)
     waivers = tuple(one for one in policies.waivers if (one.model, one.environment) == (model, environment))
     barred = tuple(one for one in policies.barred if one.model == model)
-    return InForce(model, environment, model in desired.models, asked, policies.evaluations_for(model), waivers, barred)
+    expired = tuple(one for one in waivers if one.expires < today)
+    return InForce(model, environment, model in desired.models, asked, policies.evaluations_for(model), waivers, expired, barred)

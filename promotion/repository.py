@@ -43,6 +43,16 @@ def working(git: Git, layout: Layout) -> Declaration:
     return Declaration(*load(working_files(git, layout), _working_policies(git, layout)))
 
 
+def check_declared(desired: Desired, model: str) -> None:
+    """Raise UsageError, with did-you-mean, for a model that no file declares."""
+    if model not in desired.models:
+        from difflib import get_close_matches
+
+        close = get_close_matches(model, desired.models, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"declared are: {', '.join(desired.models[:20]) or 'none'}"
+        raise UsageError(f"no file declares {model!r}", hint=hint)
+
+
 def working_files(git: Git, layout: Layout) -> tuple[Source, ...]:
     """The bytes of the declarations in the working tree; raises UsageError when one is missing."""
     found = []

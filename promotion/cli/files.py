@@ -104,13 +104,15 @@ def gates(options: Shared, action: str, name: str | None, environment: str | Non
 
 
 def _show_rules(options: Shared, name: str | None, environment: str | None) -> None:
+    from datetime import UTC, datetime
+
     from promotion.inforce import in_force
     from promotion.repository import working
 
     if name is None or environment is None:
         raise UsageError("name a model and an environment", hint="for example: promotion gates show NAME production")
     declaration = working(build.git(options), build.layout(options))
-    show(options, "in_force", in_force(declaration.policies, declaration.desired, name, environment))
+    show(options, "in_force", in_force(declaration.policies, declaration.desired, name, environment, datetime.now(UTC).date()))
 
 
 def _selftest(options: Shared) -> int:

@@ -143,11 +143,13 @@ def gate(
     from promotion.agreement import check_agreed
     from promotion.judging import judge
     from promotion.reconcile import exit_of
-    from promotion.repository import working
+    from promotion.repository import check_declared, working
     from promotion.survey import survey, unchanged
 
     repository, layout = build.git(options), build.layout(options)
     declaration = working(repository, layout)
+    if model is not None:
+        check_declared(declaration.desired, model)
     if base is not None and unchanged(repository, layout, base, declaration.desired):
         show(options, "nothing", f"no declaration differs from {base}: nothing to judge")
         return Exit.DONE

@@ -200,7 +200,7 @@ class Facts:
     waivers_new: tuple[Waiver, ...] = ()
     """Exceptions that came with the change itself, and so do not count for it."""
     references: Mapping[str, Reference | Unknown | None] = field(default_factory=dict)
-    """What rules compare with, by the environment or the pattern of models that they name; None: nothing was ever applied there."""
+    """What rules compare with, by the environment or the pattern of models that they name; None: nothing is applied there."""
     references_applied: Mapping[str, Reference | Unknown | None] = field(default_factory=dict)
     """The same under the policies of the last applied commit, as ``evidence_applied``."""
     stages_before: tuple[str, ...] = ()

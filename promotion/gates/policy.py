@@ -2,8 +2,8 @@
 
 An empty list of checks would be trivially passed; so it is an error, not a pass.
 
-Passes: policies/*.yaml has a rule for this environment whose models pattern matches.
-Fails (ERRORED): no rule matches, or the policy was deleted.
+Passes: policies/*.yaml has a rule for this environment whose models pattern matches, and which is not only shown (``mode: observe``).
+Fails (ERRORED): no rule matches, all that match are only shown, or the policy was deleted.
 """
 
 from __future__ import annotations

@@ -44,6 +44,15 @@ def seconds(value: object) -> float:
     return float(sum(int(match[unit] or 0) * size for unit, size in _UNITS.items()))
 
 
+def spelled(span: timedelta) -> str:
+    """A span of time as policies write it, to whole seconds: ``1d12h``, ``34s``; ``0s`` for one that ends before it begins."""
+    left, parts = max(int(span.total_seconds()), 0), []
+    for unit, size in _UNITS.items():
+        many, left = divmod(left, size)
+        parts += [f"{many}{unit}"] if many else []
+    return "".join(parts) or "0s"
+
+
 class Parameters(interface.Parameters):
     """``soak``: how long the version must have been in each earlier environment; 0 by default.
 
@@ -69,7 +78,7 @@ class StagingFirst:
         soak = timedelta(seconds=rule.soak)
         expected = f"applied in {', '.join(facts.stages_before) or 'an earlier environment'} with passing evidence"
         if soak:
-            expected += f" for at least {soak}"
+            expected += f" for at least {spelled(soak)}"
         if isinstance(facts.artifact, Unknown):
             return Ruling(Status.ERRORED, expected, f"digest unknown: {facts.artifact.reason}", facts.artifact.hint)
         if not facts.stages_before:
@@ -122,12 +131,12 @@ def _too_short(environment: str, digest: str, facts: Facts, since: datetime, soa
         soaked = facts.now - since
         hint = f"wait until {(since + soak).isoformat(timespec='minutes')}"
     elif binding.previous is not None and binding.previous.digest == digest:
-        soaked, hint = binding.at - since, f"declare it in {environment} again, and leave it there for {soak}"
+        soaked, hint = binding.at - since, f"declare it in {environment} again, and leave it there for {spelled(soak)}"
         environment = f"{environment} until {binding.at.isoformat(timespec='minutes')}, and so there"
     else:
         told = f"taken out of {environment} at a time that the journal's newest entries do not tell"
-        return Status.INCONCLUSIVE, told, f"declare it in {environment} again, and leave it there for {soak}"
-    return (Status.INCONCLUSIVE, f"in {environment} for {max(soaked, timedelta(0))}", hint) if soaked < soak else None
+        return Status.INCONCLUSIVE, told, f"declare it in {environment} again, and leave it there for {spelled(soak)}"
+    return (Status.INCONCLUSIVE, f"in {environment} for {spelled(soaked)}", hint) if soaked < soak else None
 
 
 def _missing(environment: str, digest: str, facts: Facts) -> str:

@@ -39,7 +39,10 @@ class Tags(Signing):
         arguments = (*signing, "tag", "--sign", "--cleanup=verbatim", "--file=-", checked(name), checked(target))
         answer = self.run(*arguments, stdin=message.encode(), environment=person, good=range(256))
         if answer.code != 0 and "already exists" in answer.reason:
-            raise UsageError(f"there is a tag {name} already", hint=f"look at it: git show {name}")
+            raise UsageError(
+                f"there is a tag {name} already",
+                hint=f"git show {name} tells what it says; to make it anew, delete it first: git tag -d {name}",
+            )
         if answer.code != 0:
             raise UsageError(
                 f"the tag {name} could not be made: {answer.reason}",

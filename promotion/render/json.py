@@ -76,7 +76,9 @@ def agreed(name: str, content: bytes) -> Agreed:
             reason = "digest and basis are not as they must be"
         else:
             return Agreed(found["digest"], found["basis"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except KeyError as error:
+        reason = f"it has no {error}"
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error)
     raise UsageError(f"{name} is not a plan: {reason}", hint="write one with: promotion plan --out FILE")
 

@@ -35,6 +35,8 @@ def done(outcome: Outcome) -> str:
     lines = [f"wrote     {operation}" for operation in outcome.written]
     if outcome.dry_run:
         lines = [f"would     {line.removeprefix('wrote     ')}" for line in lines] + ["dry run: nothing was written"]
+    elif outcome.entry is None and (outcome.refused or outcome.unwritten):
+        lines.append(f"recorded  nothing: the journal has commit {outcome.commit[:12]} already, and nothing of it was applied now")
     elif outcome.entry is None:
         lines.append(f"nothing to do: the registry shows what {outcome.commit[:12]} declares, and the journal says so")
     else:

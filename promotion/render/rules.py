@@ -28,7 +28,8 @@ def in_force(found: InForce) -> str:
 def exceptions(found: InForce) -> list[str]:
     """What is waived and what is barred, a line each."""
     waived = [
-        f"{one.gate} is waived for version {one.version} until {one.expires} by {one.owner} ({one.place}): {one.reason}"
+        f"{one.gate} {'was' if one in found.expired else 'is'} waived for version {one.version} until {one.expires} "
+        f"by {one.owner} ({one.place}): {one.reason}"
         for one in found.waivers
     ]
     barred = [

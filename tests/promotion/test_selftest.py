@@ -66,6 +66,11 @@ evaluations:
     evaluator: a:b
     sources: [a.py]
     dataset: {path: rows.csv, sha256: ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff}
+  other:
+    models: ["*"]
+    evaluator: a:b
+    sources: [a.py]
+    dataset: {path: other.csv, sha256: ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff}
 """
 
 
@@ -186,7 +191,7 @@ def test_the_command_tells_what_judges_and_where_it_comes_from(scene, capsys):
         ("digest", "enforce", "built"),
         ("formats", "enforce", "built"),
     }
-    assert "applied in staging with passing evidence for at least 1 day, 12:00:00" in "\n".join(told)
+    assert "applied in staging with passing evidence for at least 1d12h" in "\n".join(told)
     assert ask(scene, "gates", "show", "moe-flows", "production", "--format", "json") == 0
     found = json.loads(capsys.readouterr().out)
     (shown,) = [one for one in found["rules"] if one["gate"] == "bound"]
@@ -202,6 +207,7 @@ def test_exceptions_are_shown_with_what_judges(scene, capsys):
     (scene.folder / "policies" / "waivers.yaml").write_text(
         "version: 1\nwaivers:\n"
         "  - {gate: naming, model: moe-flows, version: 3, environment: staging, owner: ada, reason: A pilot., expires: 2030-01-31}\n"
+        "  - {gate: naming, model: moe-flows, version: 1, environment: staging, owner: ada, reason: A pilot., expires: 2020-01-31}\n"
     )
     (scene.folder / "policies" / "quarantine.yaml").write_text(
         "version: 1\nquarantine:\n  - {model: moe-flows, version: 2, reason: It leaks., by: ben}\n"
@@ -209,6 +215,7 @@ def test_exceptions_are_shown_with_what_judges(scene, capsys):
     assert ask(scene, "gates", "show", "moe-flows", "staging") == 0
     told = capsys.readouterr().out
     assert "naming is waived for version 3 until 2030-01-31 by ada (policies/waivers.yaml:3:5): A pilot." in told
+    assert "naming was waived for version 1 until 2020-01-31 by ada" in told
     assert "version 2 in quarantine by ben (policies/quarantine.yaml:3:5): It leaks." in told
     assert ask(scene, "gates", "show", "moe-flows", "production", "--format", "json") == 0
     found = json.loads(capsys.readouterr().out)
@@ -223,3 +230,5 @@ def test_a_name_that_is_not_declared_or_no_environment_is_told(scene, capsys):
     assert ask(scene, "gates", "show", "moe-flows", "prodution") == 2
     assert "did you mean 'production'?" in capsys.readouterr().err
     assert ask(scene, "gates", "show", "moe-flows") == 2
+    assert ask(scene, "gate", "--model", "moe-flow", "--base", "HEAD") == 2
+    assert "did you mean 'moe-flows'?" in capsys.readouterr().err

@@ -41,10 +41,10 @@ STAGING_FIRST: Rows = [
     ({}, facts(), PASSED, "applied in staging"),
     ({"soak": "24h"}, facts(), PASSED, "applied in staging"),
     ({"soak": 48 * 3600}, facts(applied=applied(bindings={})), PASSED, "applied in staging"),
-    ({"soak": "2d1s"}, facts(applied=applied(bindings={})), INCONCLUSIVE, "2 days"),
-    ({"soak": "1m"}, facts(applied=applied(passed={"staging": {DIGEST: passed(hours=-1)}})), INCONCLUSIVE, "0:00:00"),
+    ({"soak": "2d1s"}, facts(applied=applied(bindings={})), INCONCLUSIVE, "for 2d"),
+    ({"soak": "1m"}, facts(applied=applied(passed={"staging": {DIGEST: passed(hours=-1)}})), INCONCLUSIVE, "for 0s"),
     # Passed two days ago, and brought back by a rollback yesterday: it was out in between.
-    ({"soak": "36h"}, facts(), INCONCLUSIVE, "in staging for 1 day"),
+    ({"soak": "36h"}, facts(), INCONCLUSIVE, "in staging for 1d"),
     # Two days ago it came, yesterday another took its place; or others came since, so that nobody knows when it left.
     ({"soak": "24h"}, facts(applied=REPLACED), PASSED, "applied"),
     ({"soak": "25h"}, facts(applied=REPLACED), INCONCLUSIVE, "until 2026-10-01"),
@@ -64,7 +64,7 @@ STAGING_FIRST: Rows = [
     ({}, facts(applied=ADOPTED), FAILED, "adopted in staging, never judged there"),
     ({"adopted": True}, facts(applied=ADOPTED), PASSED, "adopted in staging on 2026-10-01"),
     ({"adopted": True, "soak": "23h"}, facts(applied=ADOPTED), PASSED, "adopted in staging"),
-    ({"adopted": True, "soak": "25h"}, facts(applied=ADOPTED), INCONCLUSIVE, "in staging for 1 day"),
+    ({"adopted": True, "soak": "25h"}, facts(applied=ADOPTED), INCONCLUSIVE, "in staging for 1d"),
     ({"adopted": True}, facts(applied=ADOPTED_OTHER), FAILED, "other bytes"),
     ({"adopted": True}, facts(applied=applied(passed={})), FAILED, "no passing entry"),
     ({"adopted": True}, facts(), PASSED, "applied in staging"),

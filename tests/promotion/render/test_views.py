@@ -260,6 +260,7 @@ def test_anything_else_is_no_plan(content: bytes) -> None:
     with pytest.raises(UsageError, match=r"plan\.json is not a plan") as caught:
         json.agreed("plan.json", content)
     assert "promotion plan --out" in (caught.value.hint or "")
+    assert not caught.value.message.endswith("plan: 'schema'"), "a missing key by itself says nothing"
 
 
 @pytest.mark.parametrize(
