@@ -11,6 +11,7 @@ from promotion.cli import root
 from promotion.cli.ending import run
 from promotion.errors import Exit
 from promotion.git import Identity
+from promotion.judging import judge
 from promotion.reconcile import Outcome
 from promotion.repository import at
 from promotion.survey import survey
@@ -176,3 +177,21 @@ def test_a_key_that_comes_with_the_change_does_not_count(team: Team) -> None:
     status, got = said(scene.reconcile())
     assert status is Status.FAILED
     assert "not signed by a key" in got
+
+
+def test_who_may_approve_is_asked_of_the_last_applied_commit_as_well(served: Served) -> None:
+    scene = served(1)
+    scene.rule("staging", NAMING + APPROVAL)
+    scene.declare(staging="none")
+    assert scene.reconcile().exit_code is Exit.DONE
+    scene.declare(staging=1)
+    assert said(scene.reconcile()) == (Status.ERRORED, "policies/allowed_signers names no key, so nobody can approve")
+    signer = signer_line("bob@example.org", make_key(scene.folder.parent, "bob"))
+    (scene.folder / "policies" / "allowed_signers").write_text(signer)
+    scene.commit("bring the signers beside what they are to approve")
+    workspace = scene.workspace()
+    found = survey(workspace, at(workspace.git, "HEAD", workspace.layout))
+    (judged,) = judge(workspace, found, commit=workspace.git.resolve("HEAD"), measure=False).decision.judged
+    (verdict,) = [one for one in judged.verdicts if one.gate == "approval"]
+    assert verdict.got == "policies/allowed_signers at the last applied commit names no key, so nobody can approve"
+    assert "applied by itself" in (verdict.hint or "")

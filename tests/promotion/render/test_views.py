@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as standard
 import math
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
@@ -20,6 +21,7 @@ from promotion.domain import Place, Problem
 from promotion.errors import InvalidFiles, UsageError
 from promotion.intervals import Interval
 from promotion.journal import Entry, EntryKind, Hold, Recorded, Refusal
+from promotion.reconcile import Outcome
 from promotion.render import json, markdown, text
 from promotion.render.document import document
 from promotion.render.problem import render_error, render_problem
@@ -63,6 +65,13 @@ JUDGED = Judged(
         verdict("lineage", Status.ERRORED, "data → version", "the run could not be read", None, policy="applied"),
     ),
 )
+
+
+def test_a_commit_that_stays_refused_is_not_said_to_be_applied() -> None:
+    again = Outcome("c" * 40, Decision(PLAN, (JUDGED,)), (), (JUDGED,), (), None, signed=True)
+    assert text.outcome(again).count("nothing to do") == 0
+    assert "recorded  nothing: the journal has commit cccccccccccc already" in text.outcome(again)
+    assert "nothing to do" in text.outcome(replace(again, refused=(), decision=Decision(PLAN, ())))
 
 
 def test_a_plan_as_text() -> None:
