@@ -1,7 +1,7 @@
 """metadata: the version says what it is: description, tags, training parameters, logged metrics.
 
 Logged metrics must only be there and be numbers: what they claim proves nothing (see ``bound``). Without names, one
-parameter and one metric at least must have been logged.
+parameter and one metric at least must have been logged, not blank and not NaN.
 
 Sample (policies/staging.yaml):
     rules:
@@ -57,8 +57,8 @@ class Metadata:
         missing += [f"tag {name}" for name in rule.tags if not tags.get(name, "").strip()]
         missing += [f"parameter {name}" for name in rule.params if not run.params.get(name, "").strip()]
         missing += [f"metric {name}" for name in rule.metrics if not math.isfinite(run.metrics.get(name, math.nan))]
-        missing += [] if rule.params or run.params else ["any parameter"]
-        missing += [] if rule.metrics or run.metrics else ["any metric"]
+        missing += [] if rule.params or any(value.strip() for value in run.params.values()) else ["any parameter"]
+        missing += [] if rule.metrics or any(map(math.isfinite, run.metrics.values())) else ["any metric that is a number"]
         if missing:
             return Ruling(
                 Status.FAILED,

@@ -95,6 +95,8 @@ def known_metadata(rule: metadata.Parameters, facts: Facts) -> Known:
     bad += [
         Bad(f"the metric {name} is NaN", replace(good, run=replace(run, metrics={**run.metrics, name: math.nan}))) for name in rule.metrics
     ]
+    if not rule.metrics:
+        bad.append(Bad("a run whose metrics are all NaN", replace(good, run=replace(run, metrics={"any": math.nan}))))
     return Known(
         good,
         (

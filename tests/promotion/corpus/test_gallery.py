@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -81,6 +82,9 @@ KINDS = [
     Kind("odd-figures-given", "bound", ERRORED, "f1: Extra inputs", gives={"gives": "figures"}),
     Kind("odd-ends-early", "bound", ERRORED, "left no result", gives={"gives": "nothing"}),
     Kind("odd-raises-error", "bound", ERRORED, "MemoryError: no room", gives={"gives": "an error"}),
+    Kind("odd-prints-much", "bound", ERRORED, "left no result", gives={"gives": "noise"}),
+    Kind("odd-leaves-children", "bound", ERRORED, "left no result", gives={"gives": "children"}),
+    Kind("odd-without-end", "bound", ERRORED, "it took longer than 5 s", gives={"gives": "no end", "timeout": 5}),
     # What the artifact holds.
     Kind("held-pickle-renamed", "formats", FAILED, "weights.txt: a pickle", lambda: files(**{"weights.txt": EVIL})),
     Kind("held-pickle-as-text", "formats", FAILED, "a pickle written as text", lambda: files(**{"notes.txt": TEXT_PICKLE})),
@@ -102,7 +106,9 @@ KINDS = [
     Kind("Held_Name_Final", "naming", FAILED, "underscores; capital letters; 'final' says nothing"),
     Kind("told-without-tag", "metadata", FAILED, "missing: tag dataset", registered={"tags": {"dataset": ""}}),
     Kind("told-without-description", "metadata", FAILED, "missing: description", registered={"description": " "}),
-    Kind("told-metric-nan", "metadata", FAILED, "any metric", registered={"run": {"metrics": {}}}),
+    Kind("told-no-metric", "metadata", FAILED, "any metric", registered={"run": {"metrics": {}}}),
+    Kind("told-metric-nan", "metadata", FAILED, "any metric", registered={"run": {"metrics": {"f1": math.nan, "loss": math.inf}}}),
+    Kind("told-parameters-blank", "metadata", FAILED, "any parameter", registered={"run": {"params": {"seed": " "}}}),
     Kind("told-run-deleted", "lineage", FAILED, "does not exist", registered={"run": {}}),
     Kind("told-commit-foreign", "lineage", FAILED, "is not in this repository's history", registered={"tags": {"git_commit": "c" * 40}}),
     Kind("told-commit-as-option", "lineage", FAILED, "is not in this repository's history", registered={"tags": {"git_commit": "--all"}}),
@@ -161,7 +167,7 @@ def test_a_good_version_enters_beside_them(gallery: Judged, name: str) -> None:
 
 
 def test_the_corpus_is_large_and_its_names_differ() -> None:
-    assert len({kind.name for kind in KINDS}) == len(KINDS) >= 36
+    assert len({kind.name for kind in KINDS}) == len(KINDS) >= 41
 
 
 def test_nothing_else_was_written(gallery: Judged) -> None:

@@ -35,6 +35,7 @@ def evaluate(model, data, settings):
 ODD = '''"""Counts as no honest evaluator gives them."""
 
 import os
+import time
 
 
 def evaluate(model, data, settings):
@@ -44,6 +45,17 @@ def evaluate(model, data, settings):
     kind = settings["gives"]
     if kind == "nothing":
         os._exit(0)
+    if kind == "noise":
+        for _ in range(64):
+            os.write(1, b"x" * (1 << 20))
+        os._exit(0)
+    if kind == "children":
+        for _ in range(4):
+            os.fork() or time.sleep(3600)
+        os._exit(0)
+    if kind == "no end":
+        while True:
+            pass
     if kind == "an error":
         raise MemoryError("no room")
     if kind == "no number":
@@ -61,7 +73,7 @@ EVALUATION = """  {name}:
     evaluator: judge.{evaluator}:evaluate
     sources: [judge/*.py]
     dataset: {{path: {path}, sha256: {digest}}}
-    timeout: 120
+    timeout: {timeout}
 {settings}"""
 
 
@@ -137,7 +149,8 @@ class World(MemoryScene):
             (self.folder / path).write_bytes(content)
             said = f"    settings: {json.dumps(dict(settings))}\n" if settings else ""
             digest = hashlib.sha256(content).hexdigest()
-            text += EVALUATION.format(name=name, models=json.dumps(models), evaluator=evaluator, path=path, digest=digest, settings=said)
+            names, limit = json.dumps(models), settings.get("timeout", 120)
+            text += EVALUATION.format(name=name, models=names, evaluator=evaluator, path=path, digest=digest, settings=said, timeout=limit)
         (self.folder / "policies" / "evaluations.yaml").write_text(text)
 
     def add(

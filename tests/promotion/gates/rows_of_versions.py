@@ -83,6 +83,12 @@ METADATA: Rows = [
     ({"params": ["lr", "epochs"]}, facts(), FAILED, "parameter epochs"),
     ({"metrics": ["recall"]}, facts(run=RUN), FAILED, "metric recall"),
     ({}, facts(run=Run("run1", "FINISHED", None, {}, {}, {})), FAILED, "any parameter, any metric"),
+    (
+        {},
+        facts(run=Run("run1", "FINISHED", None, {"seed": " "}, {"f1": math.nan, "loss": math.inf}, {})),
+        FAILED,
+        "any parameter, any metric",
+    ),
     ({}, facts(version=OUT_OF_REACH), ERRORED, "does not answer"),
     ({}, facts(run=OUT_OF_REACH), ERRORED, "does not answer"),
 ]
