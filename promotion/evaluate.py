@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -253,5 +254,16 @@ def _versions(value: object) -> dict[str, str]:
 
 def _hardware(share: Share) -> dict[str, str]:
     """The machine, and how many threads measured: times on fewer are not those of the same machine on more."""
-    found = {"machine": platform.machine(), "system": platform.system(), "cpus": str(os.cpu_count() or 0)}
+    found = {"machine": platform.machine(), "processor": _processor(), "system": platform.system(), "cpus": str(os.cpu_count() or 0)}
     return found if share.threads is None else {**found, "threads": confine.threads_of(share.threads)}
+
+
+@cache
+def _processor() -> str:
+    """The processor's model: two machines of as many processors need not be as fast as each other."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, "") or platform.processor() or "unknown"

@@ -87,7 +87,7 @@ _PREDICATE: dict[str, Any] = {
     },
     "isolation": _text("how the measured code was kept from the machine and the network"),
     "versions": _texts("of Python and of the libraries that were loaded"),
-    "hardware": _texts("machine, system, number of processors; threads, where several were measured at once"),
+    "hardware": _texts("machine, model of the processor, system, number of processors; threads, where several were measured at once"),
     "startedOn": _TIME,
     "finishedOn": _TIME,
     "by": _text("who ran it"),

@@ -11,7 +11,8 @@ evidence. ``min_support`` asks for that many rows: a class with fewer is INCONCL
 ``of: lower`` or ``upper`` bounds that end of the interval (95 %, or ``confidence``) instead of the point: an interval on the wrong side
 fails, one across the bound is INCONCLUSIVE. What is bounded may be a ratio to another figure of the same run (``relative_to``) or to the
 version in an environment (``against``), or the distance between the same figure of two evaluations (``evaluation`` and ``spread``). Latency
-belongs to a machine: ``seconds_per_row`` is bounded as a ratio alone. A ratio of figures below zero is an error: -2 is no better than -1.
+belongs to a machine: ``seconds_per_row`` is bounded as a ratio alone, and ``against`` only where both were measured on the same kind of
+processor, as many of them and as many threads. A ratio of figures below zero is an error: -2 is no better than -1.
 
 Sample (policies/production.yaml):
     rules:

@@ -102,6 +102,8 @@ def test_evidence_says_what_was_measured_and_how(registry, root):
     assert (evidence.subject, evidence.by, evidence.started) == (f"{NAME}/1", "ci", NOW)
     assert evidence.isolation.startswith("own session, clean environment")
     assert evidence.versions["python"].startswith("3.")
+    processors = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    assert evidence.hardware["processor"] in processors or "model name" not in processors
     assert read(evidence.to_bytes()).digest == evidence.digest
 
 
