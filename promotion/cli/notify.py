@@ -56,8 +56,8 @@ def _happenings(options: Shared, since: str | None, *, drifted: bool, expiring: 
 
     if since is not None:
         journal = build.journal(build.git(options), options)
-        journal.read()
-        yield from happenings.recorded(journal.after(since))
+        holds = journal.read().holds()
+        yield from happenings.recorded(journal.after(since), holds)
     if drifted:
         from promotion.drift import look
 

@@ -6,7 +6,7 @@ Every happening has an ``id`` that depends on what happened alone, so that a rec
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ from promotion.verdicts import SOON
 if TYPE_CHECKING:
     from promotion.domain import Bound
     from promotion.drift import Drift
-    from promotion.journal import Recorded
+    from promotion.journal import Hold, Recorded, RecordedChange
     from promotion.verdicts import Waiver
 
 
@@ -89,9 +89,12 @@ _CHANGES = {
 _HOLDS = {EntryKind.HOLD: What.HELD, EntryKind.RELEASE: What.RELEASED}
 
 
-def recorded(entries: Iterable[Recorded]) -> tuple[Happening, ...]:
-    """What entries tell, oldest first. An intent happens only with its outcome; what was adopted did not change."""
-    return tuple(one for each in sorted(entries, key=lambda each: each.entry.at) for one in _told(each))
+def recorded(entries: Iterable[Recorded], holds: Collection[Hold] = ()) -> tuple[Happening, ...]:
+    """What entries tell, oldest first. An intent happens only with its outcome; what was adopted did not change.
+
+    ``holds`` are those in force: a rollback places its own with its outcome, which does not name it.
+    """
+    return tuple(one for each in sorted(entries, key=lambda each: each.entry.at) for one in _told(each, holds))
 
 
 def drifted(drifts: Iterable[Drift], now: datetime) -> tuple[Happening, ...]:
@@ -127,7 +130,7 @@ def expiring(waivers: Iterable[Waiver], now: datetime) -> tuple[Happening, ...]:
     )
 
 
-def _told(recorded: Recorded) -> Iterator[Happening]:
+def _told(recorded: Recorded, holds: Collection[Hold]) -> Iterator[Happening]:
     entry = recorded.entry
     if entry.kind in _HOLDS:
         for one in entry.changes:
@@ -137,9 +140,20 @@ def _told(recorded: Recorded) -> Iterator[Happening]:
             if one.kind in _CHANGES:
                 told = _of(recorded, _CHANGES[one.kind], one.model, one.environment, after=_number(one.after))
                 yield replace(told, before=_number(one.before))
+            for hold in holds:
+                # What is on hold is not promoted, so the one rollback from it that is not older than the hold has placed it.
+                if one.kind is ChangeKind.ROLLBACK and _from_held(one, hold) and hold.at <= entry.at:
+                    told = _of(recorded, What.HELD, one.model, one.environment, after=hold.version)
+                    yield replace(told, reasons=(hold.reason,))
         for refusal in entry.refusals:
             told = _of(recorded, What.REFUSED, refusal.model, refusal.environment, after=refusal.version)
             yield replace(told, reasons=refusal.reasons)
+
+
+def _from_held(change: RecordedChange, hold: Hold) -> bool:
+    """Whether a change leaves what is on hold."""
+    left = change.before
+    return left is not None and (change.model, change.environment, left.digest) == (hold.model, hold.environment, hold.digest)
 
 
 def _of(recorded: Recorded, what: What, model: str, environment: str, *, after: int | None) -> Happening:

@@ -55,7 +55,8 @@ def test_what_the_journal_tells_since_an_entry_is_told_once_for_people_and_one_b
     ((_, message),) = people.received
     assert f"{scene.name} production: version 2 → version 1, rolled back" in json.loads(message)["text"]
     events = [json.loads(body) for _, body in programs.received]
-    assert [one["type"] for one in events] == ["promotion.rolled-back"]
+    assert [one["type"] for one in events] == ["promotion.rolled-back", "promotion.held"]
+    assert [(one["data"]["after"], one["data"]["reasons"]) for one in events] == [(1, []), (2, ["alarms"])]
     assert [headers["webhook-id"] for headers, _ in programs.received] == [one["id"] for one in events]
     assert all(headers["webhook-signature"].startswith("v1,") for headers, _ in programs.received)
     assert {headers["content-type"] for headers, _ in programs.received} == {"application/cloudevents+json; charset=utf-8"}
@@ -63,7 +64,7 @@ def test_what_the_journal_tells_since_an_entry_is_told_once_for_people_and_one_b
     assert not others.received
     shown = capsys.readouterr().out
     assert "told      slack at 127.0.0.1 (1 post)" in shown
-    assert "told      cloudevents at 127.0.0.1 (1 post)" in shown
+    assert "told      cloudevents at 127.0.0.1 (2 posts)" in shown
     assert "secret" not in shown
 
 
