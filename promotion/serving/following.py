@@ -108,6 +108,8 @@ class Follower:
         except Exception as error:  # noqa: BLE001 - whatever it is, callers keep the version that they have
             self._trouble("journal", "what is applied cannot be read", error)
             return
+        if self.slot.looked is None and self.slot.wanted is None:
+            self.tell(f"nothing of {self.slot.name} is applied in {self.slot.environment}: no answers until it is")
         self.slot.looked = time.monotonic()
         if "journal" in self.slot.troubles:
             self.tell("what is applied can be read again")

@@ -302,6 +302,16 @@ def test_a_token_is_asked_for_and_requests_under_way_are_answered_at_the_end(sce
         api.stop()
 
 
+def test_a_name_of_which_nothing_is_applied_is_told(scene: Scene, tmp_path: Path) -> None:
+    api = Serving(scene.folder, f"{scene.name}x@staging", url=scene.url, log=tmp_path / "log").start(ready=False)
+    try:
+        api.wait(lambda: f"nothing of {scene.name}x is applied in staging" in api.told(), "it is not told", 60)
+        assert api.get("/health").json()["status"] == "nothing is applied"
+        assert api.post(json=[ROW]).json()["error"] == f"nothing of {scene.name}x is applied in staging"
+    finally:
+        assert api.stop() == 0
+
+
 def test_mistakes_end_before_anything_is_served(scene: Scene) -> None:
     for what, told in (
         (f"{scene.name}@prodction", "there is no environment 'prodction'"),
