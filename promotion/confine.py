@@ -36,11 +36,14 @@ _MOST_PROCESSES = 512
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "TZ", "SSL_CERT_FILE", "OMP_NUM_THREADS")
 _MARK = "PROMOTION_CONFINED"
 _FOLDER = "{folder}"
+_TEMPORARY = "{temporary}"
 _WAYS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "network cut off, own process namespace, all files but its own folder read-only",
         (
             *("bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+            # Model and evaluator lie in the temporary folder; one under /dev, as /dev/shm, would be hidden by the new /dev.
+            *("--ro-bind", _TEMPORARY, _TEMPORARY),
             *(part for gpu in sorted(Path("/dev").glob("nvidia*")) for part in ("--dev-bind", str(gpu), str(gpu))),
             *("--bind", _FOLDER, _FOLDER, "--chdir", _FOLDER, "--"),
         ),
@@ -163,7 +166,7 @@ def isolation_at_hand() -> tuple[str, tuple[str, ...]]:
         found = shutil.which(way[0])
         if found is None:
             continue
-        command = (found, *way[1:])
+        command = (found, *(tempfile.gettempdir() if part == _TEMPORARY else part for part in way[1:]))
         tried = [tempfile.gettempdir() if part == _FOLDER else part for part in command]
         with suppress(OSError, subprocess.TimeoutExpired):
             if subprocess.run([*tried, "true"], capture_output=True, timeout=10, check=False).returncode == 0:  # noqa: S603 - fixed words

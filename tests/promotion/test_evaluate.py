@@ -289,6 +289,14 @@ def test_a_child_reaches_no_agent(registry, root, machine, function, tools):
             agent.accept()
 
 
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no /dev/shm")
+def test_a_temporary_folder_under_dev_is_seen_by_the_child(registry, root, machine, monkeypatch):
+    machine(*(tool for tool in ("bwrap", "unshare") if shutil.which(tool)))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        assert measured(registry, root).figures["f1"] == 1
+
+
 def test_evidence_tells_where_nothing_isolates(registry, root, machine):
     machine()
     (root / "port").write_text("0")
