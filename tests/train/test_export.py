@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 import torch
 from mlflow.pyfunc import PyFuncModel, load_model
 
+from train import tracking
 from train.config import Settings
 from train.fit import Trained
 from train.flows import NO_CONTEXT, Flows
+from train.moe import Router
 from train.moe_outputs import OUTPUTS
 
 # MLflow hands its own read-only copy of the rows to torch, which says so once in a process.
@@ -47,6 +50,20 @@ def test_exported_answers_are_those_of_the_training_side(
         expected = trained.model(torch.from_numpy(some.inputs())).numpy()
     assert answer.shape == (count, len(OUTPUTS))
     np.testing.assert_allclose(answer, expected, atol=1e-5, rtol=0)
+
+
+def test_a_router_that_trusts_context_is_exported_as_it_is(trained: Trained, flows: Flows, tmp_path: Path) -> None:
+    model = copy.deepcopy(trained.model)
+    for part in model.modules():
+        if isinstance(part, Router):
+            part.trust_context = True
+    tracking.save(model, flows, tmp_path / "model", {"seed": 0})
+    some = many(flows, 60)
+    answer: np.ndarray = np.asarray(load_model(str(tmp_path / "model")).predict(some.frame()))
+    with torch.no_grad():
+        expected, without = (one(torch.from_numpy(some.inputs())).numpy() for one in (model, trained.model))
+    np.testing.assert_allclose(answer, expected, atol=1e-5, rtol=0)
+    assert np.abs(answer - without).max() > 1e-4, "it weighs rows with context otherwise"
 
 
 def test_a_stream_is_answered_alike_alone_and_among_others(loaded: PyFuncModel, flows: Flows) -> None:
