@@ -33,7 +33,10 @@ def cores() -> int:
 
 
 def serve(slot: Slot, source: Source, load: Callable[..., Served], settings: Settings, tell: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT. Raises UsageError when the address cannot be had."""
+    """Serve until SIGTERM or SIGINT, which do nothing from then on, since the process ends.
+
+    Raises UsageError when the address cannot be had.
+    """
     import uvicorn
 
     from promotion.serving.protocol import Connection
@@ -53,8 +56,10 @@ def serve(slot: Slot, source: Source, load: Callable[..., Served], settings: Set
         server_header=False,
         timeout_graceful_shutdown=int(settings.drain) or 1,
     )
-    # uvicorn drains at a signal and then raises it again, for whoever listened before: nobody, so that the process ends with 0.
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    # uvicorn drains at a signal and then raises it again, for whoever listened before: nobody, so that the process ends with 0. They stay
+    # so afterwards: a second signal, while the process ends, would end it as if requests had been lost.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     host, port = listening.getsockname()[:2]
     tell(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
     follower.start()
@@ -64,8 +69,6 @@ def serve(slot: Slot, source: Source, load: Callable[..., Served], settings: Set
         follower.stop()
         api.close()
         listening.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
     tell("stopped: every request that had come was answered")
 
 

@@ -64,7 +64,7 @@ def test_what_a_policy_says_is_the_evaluators_settings() -> None:
         ("{gate: bound, metric: class.*.recall, min: 0.5}", "labels"),
         ("{gate: bound, metric: class.yes.recall, min: 0.5}", "labels"),
         ("{gate: bound, metric: size_bytes, max: 5}", "labels"),
-        ("{gate: bound, metric: '*', min: 0}", "labels"),
+        ("{gate: bound, metric: '*_rate', max: 1}", "labels"),
     ],
 )
 def test_figures_that_an_output_gives(rule: str, output: str) -> None:
