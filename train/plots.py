@@ -92,8 +92,9 @@ def _calibration(report: Document, file: Path, title: str) -> Path:
             continue
         upper.plot([one["score"] for one in some], [one["attacks"] for one in some], "o", color=BLUE, markerfacecolor=face, label=label)
     upper.set(ylabel="share of attacks", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    upper.set_title(_titled(title, f"calibration error {report['calibration_error']:.4f}"), fontsize=10)
-    upper.legend(frameon=False, loc="upper left")
+    upper.set_title(_titled(title, f"calibration error {report['calibration_error']:.4f}"), fontsize=10, pad=22)
+    # Above: the points may be anywhere.
+    upper.legend(frameon=False, ncols=3, fontsize=8, columnspacing=1, handletextpad=0.4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     upper.grid(alpha=0.3)
     lower.bar([one["bin"] for one in bins], [one["rows"] for one in bins], width=0.9 / CALIBRATION_BINS, color=BLUE)
     lower.set(xlabel="mean score P(attack) in the bin", ylabel="rows", yscale="log", ylim=(0.5, None))
