@@ -103,13 +103,13 @@ kills: setup ## Every fault at every write and push of a plan, as a table; ARGS=
 races: setup ## Simultaneous reconciles with a reader all along: ROUNDS=1000
 	@$(BIN)/python -m tests.proof races $(or $(ROUNDS),1000) $(ARGS)
 
-bench: setup ## The benchmarks, as a table (about 12 minutes); ARGS='--quick plan status' for some, smaller
+bench: setup ## The benchmarks, as a table (long); ARGS='--quick plan status' for some, smaller
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 coverage: setup ## How often intervals hold the true figure, and how often compare is wrong: 2,000 datasets (minutes)
 	@$(BIN)/python -m tests.simulations $(or $(DATASETS),2000)
 
-mutants: setup ## Faults put into the planner, the decision and the reconciler: which of them no test finds (an hour)
+mutants: setup ## Faults put into the planner, the decision and the reconciler: which of them no test finds (hours)
 	@SCENE=memory OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run
 	@$(BIN)/python -m mutmut results
 
