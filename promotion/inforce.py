@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from promotion.changes import Plan
+from promotion.config.wording import nearest
 from promotion.decide import decide
 from promotion.errors import UsageError
 from promotion.gates import GATES
@@ -51,9 +51,7 @@ def in_force(policies: Policies, desired: Desired, model: str, environment: str,
     """The rules as ``decide`` applies them, in its order; ``today`` in UTC. Raises UsageError for an environment that there is not."""
     known = [one.name for one in desired.environments]
     if environment not in known:
-        close = get_close_matches(environment, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
-        raise UsageError(f"there is no environment {environment!r}", hint=hint)
+        raise UsageError(f"there is no environment {environment!r}", hint=nearest(environment, known))
     facts = sound(model, environment, tuple(known[: known.index(environment)]))
     (judged,) = decide(Plan("", (facts.change,), (), (), ""), policies, None, {(model, environment): facts}).judged
     observed = {rule.place for rule in policies.rules_for(environment, model) if not rule.enforce and not GATES[rule.gate].mandatory}

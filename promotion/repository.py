@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from promotion.config.load import Source, load, load_desired, load_policies
+from promotion.config.wording import nearest
 from promotion.config.yamlsource import MOST_BYTES
 from promotion.errors import UsageError
 
@@ -46,10 +47,7 @@ def working(git: Git, layout: Layout) -> Declaration:
 def check_declared(desired: Desired, model: str) -> None:
     """Raise UsageError, with did-you-mean, for a model that no file declares."""
     if model not in desired.models:
-        from difflib import get_close_matches
-
-        close = get_close_matches(model, desired.models, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"declared are: {', '.join(desired.models[:20]) or 'none'}"
+        hint = nearest(model, desired.models) or "none is declared: promotion propose NAME ENVIRONMENT=N --new declares one"
         raise UsageError(f"no file declares {model!r}", hint=hint)
 
 
