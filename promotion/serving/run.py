@@ -13,6 +13,8 @@ from promotion.serving.app import Api, Limits
 from promotion.serving.following import Follower, Slot, Source
 from promotion.serving.forward import Served
 
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -56,16 +58,24 @@ def serve(slot: Slot, source: Source, load: Callable[..., Served], settings: Set
         server_header=False,
         timeout_graceful_shutdown=int(settings.drain) or 1,
     )
-    # uvicorn drains at a signal and then raises it again, for whoever listened before: nobody, so that the process ends with 0. They stay
-    # so afterwards: a second signal, while the process ends, would end it as if requests had been lost.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+    server = uvicorn.Server(config)
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    # uvicorn listens to signals only while it runs, drains at one, and then raises it again for whoever listened before: this, so that
+    # a signal before it runs counts as well and the process ends with 0.
+    for number in _ENDING:
+        signal.signal(number, end)
     host, port = listening.getsockname()[:2]
     tell(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
     follower.start()
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        server.run(sockets=[listening])
     finally:
+        # Handlers of Python's end with it, and one more signal then would end the process as if requests had been lost.
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)
         follower.stop()
         api.close()
         listening.close()
