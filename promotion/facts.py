@@ -29,7 +29,7 @@ from promotion.measurements import Measurements
 
 if TYPE_CHECKING:
     from promotion.domain import AppliedBinding, AppliedModel, Observed, ObservedModel, ObservedVersion
-    from promotion.policies import Policies
+    from promotion.policies import Policies, Rule
     from promotion.registry.interface import Registry, Run
     from promotion.verdicts import Waiver
 
@@ -97,6 +97,7 @@ class Collector:
     _looks: Looks = field(init=False)
     _measurements: Measurements = field(init=False)
     _runs: dict[str, Run | Unknown | None] = field(default_factory=dict)
+    _rules: dict[tuple[str, str], tuple[Rule, ...]] = field(default_factory=dict)
     _awaited: set[_Place] = field(default_factory=set)
     """Versions whose bytes are needed until their own change is judged."""
 
@@ -214,10 +215,16 @@ class Collector:
             stages_before=before,
         )
 
+    def _rules_of(self, change: Change) -> tuple[Rule, ...]:
+        """The rules of all sets that judge a change: found once, since each kind of fact asks for them."""
+        place = (change.environment, change.model)
+        if place not in self._rules:
+            self._rules[place] = tuple(rule for one in self.policies for rule in one.rules_for(*place))
+        return self._rules[place]
+
     def _approved(self, change: Change) -> Approvals | Unknown:
         """Who approved the change, where a rule asks for it."""
-        rules = [rule for one in self.policies for rule in one.rules_for(change.environment, change.model)]
-        if self.approvals is None or not any(rule.gate == "approval" for rule in rules):
+        if self.approvals is None or not any(rule.gate == "approval" for rule in self._rules_of(change)):
             return Unknown("approvals were not looked for")
         ask = self.approvals
         return attempt(lambda: ask(change))
@@ -228,12 +235,7 @@ class Collector:
 
     def _signatures(self, change: Change, model: ObservedModel | Unknown) -> Mapping[str, Signature | Unknown]:
         """The columns of what was applied, in the environments that a rule compares with: their bytes are read for no other reason."""
-        asked = [
-            rule.parameters
-            for rules in self.policies
-            for rule in rules.rules_for(change.environment, change.model)
-            if rule.gate == "signature"
-        ]
+        asked = [rule.parameters for rule in self._rules_of(change) if rule.gate == "signature"]
         memory = self.applied.get(change.model)
         if not asked or memory is None or change.kind is not ChangeKind.PROMOTE:
             return {}
@@ -258,7 +260,7 @@ class Collector:
 
     def _run_asked(self, change: Change, version: ObservedVersion) -> Run | Unknown | None:
         """The run that made a version, where a rule looks at it: a call for each change, of those that cost the server most."""
-        if any(rule.gate in RUN_READERS for one in self.policies for rule in one.rules_for(change.environment, change.model)):
+        if any(rule.gate in RUN_READERS for rule in self._rules_of(change)):
             return self._run(version)
         return Unknown("no rule asks for the run")
 
@@ -281,8 +283,8 @@ class Collector:
 
     def _lineages(self, change: Change, version: ObservedVersion, run: Run | Unknown | None) -> Mapping[str, Lineage | Unknown]:
         """The chain with its commit in each other repository that a rule names."""
-        rules = [rule for one in self.policies for rule in one.rules_for(change.environment, change.model) if rule.gate == "lineage"]
-        named = {where for rule in rules if (where := getattr(rule.parameters, "repository", None)) is not None}
+        asked = [rule.parameters for rule in self._rules_of(change) if rule.gate == "lineage"]
+        named = {where for one in asked if (where := getattr(one, "repository", None)) is not None}
         return {where: self._lineage(version, run, partial(self.in_history_of, where), where) for where in sorted(named)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -57,7 +58,8 @@ class Looks:
                 temporary = tempfile.TemporaryDirectory(prefix="promotion-", ignore_cleanup_errors=True)
                 folder = Path(temporary.name)
                 artifact = attempt(lambda: self._registry.download(*place, folder, source=version.identity.source))
-                form = artifact if isinstance(artifact, Unknown) else attempt(lambda: formats.inspect(folder))
-                signature = artifact if isinstance(artifact, Unknown) else attempt(lambda: signatures.read(folder))
+                parse = cache(formats.document)
+                form = artifact if isinstance(artifact, Unknown) else attempt(lambda: formats.inspect(folder, parse))
+                signature = artifact if isinstance(artifact, Unknown) else attempt(lambda: signatures.read(folder, parse))
                 self._known[place] = Look(artifact, form, signature, temporary)
             return self._known[place]

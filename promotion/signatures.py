@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from promotion.archives import Unreadable
@@ -13,16 +14,16 @@ MOST_COLUMNS = 20_000
 _HINT = "log the model again with a signature; MLflow writes this part"
 
 
-def read(folder: Path) -> Signature:
+def read(folder: Path, parse: Callable[[Path], object] = document) -> Signature:
     """The signature of the model in this folder; ``inputs`` None where it declares none.
 
-    Raises Unreadable when ``MLmodel`` is missing, a link or damaged, or the signature is not as MLflow writes one.
+    ``parse`` reads ``MLmodel``. Raises Unreadable when it is missing, a link or damaged, or the signature is not as MLflow writes one.
     """
     path = folder / MLMODEL
     if path.is_symlink() or not path.is_file():
         msg = "the model has no MLmodel file"
         raise Unreadable(msg, hint=_HINT)
-    whole = document(path)
+    whole = parse(path)
     found = whole.get("signature") if isinstance(whole, dict) else None
     if found is None:
         return Signature(None, None)

@@ -47,7 +47,7 @@ with tempfile.TemporaryDirectory() as folder:
 def rows(scale: Scale, folder: Path) -> Iterator[Row]:
     """SQLite, then PostgreSQL, both with the server's default workers."""
     population = Population(scale.promotions, versions=2, bound=False, artifacts=True)
-    for kind, goal, width in (("SQLite", 5, 2), ("PostgreSQL", 10, 8)):
+    for kind, goal, width in (("SQLite", 5, 4), ("PostgreSQL", 10, 8)):
         with ExitStack() as stack:
             store = stack.enter_context(Postgres(durable=True)).database("bench") if kind == "PostgreSQL" else None
             server = stack.enter_context(Server(folder / f"server-{kind}", workers=None, store=store))
