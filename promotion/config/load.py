@@ -50,6 +50,7 @@ def load(declarations: Sequence[Source], policies: Sequence[Source]) -> tuple[De
     # A declaration that cannot be read at all would make every name in the policies look unknown.
     if all(document.root is not None for document in declared.documents):
         _check_environments(declared, found)
+        _check_ways(declared, found)
         _check_patterns(declared, found)
     _raise_if_wrong((*declared.documents, *found.documents))
     return declared.desired, found.policies
@@ -112,6 +113,25 @@ def _check_environments(declared: declaring.Declarations, found: ruling.Read) ->
             document, where = found_at
             hint = f"add a file to the policies with: environment: {name}"
             document.report(where, f"no policy has rules for {name!r}, so nothing could enter it", "no-rules", hint)
+
+
+def _check_ways(declared: declaring.Declarations, found: ruling.Read) -> None:
+    """Rules say nothing that does not hold: one that must block is not only observed, and one about the way stands where there is a way.
+
+    Checked of what is declared now alone: rules that were applied before may say so, and are judged by all the same.
+    """
+    from promotion.gates import GATES
+
+    first = next((environment.name for environment in declared.desired.environments), "")
+    for document, entry, environment in found.rules:
+        gate, mode = entry.get("gate"), entry.get("mode")
+        if not isinstance(gate, Scalar):
+            continue
+        if isinstance(mode, Scalar) and mode.text == "observe" and GATES[gate.text].mandatory:
+            document.report(mode, f"{gate.text} always blocks, it cannot be observed alone", "mandatory-gate", "leave mode out")
+        if gate.text == "staging_first" and environment in {EVERY, first}:
+            message = f"nothing comes before {first!r}, so nothing could enter it"
+            document.report(gate, message, "first-environment", "use staging_first for a later environment")
 
 
 def _needs_rules(declared: declaring.Declarations, environment: str) -> tuple[Document, Scalar] | None:

@@ -43,6 +43,8 @@ class Read:
     """Every figure that a rule names, where it names it; for which models, and the evaluation where it names one."""
     excused: list[tuple[Document, Scalar]] = field(default_factory=list)
     """Every environment that a waiver, or a rule for another one, names; where it names it."""
+    rules: list[tuple[Document, Table, str]] = field(default_factory=list)
+    """Every right rule, where it stands, and its environment or ``EVERY``."""
 
 
 def read(sources: Sequence[Source]) -> Read:
@@ -130,6 +132,7 @@ def _rules(document: Document, root: Table, found: Read) -> list[Rule]:
             named = evaluation.text if isinstance(evaluation, Scalar) else None
             figures = (entry.get("metric"), entry.get("relative_to"))
             found.figures += [(document, one, values.models, named) for one in figures if isinstance(one, Scalar)]
+            found.rules.append((document, entry, file.environment))
             rules.append(Rule(values.gate, file.environment, values.models, parameters, values.mode == "enforce", document.place(entry)))
     return rules
 

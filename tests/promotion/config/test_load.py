@@ -218,3 +218,19 @@ def test_no_rule_compares_with_an_environment_that_there_is_not() -> None:
         "there is no environment '*' [unknown-environment] known: staging, production",
         "there is no environment 'productoin' [unknown-environment] did you mean 'production'?",
     ]
+
+
+def test_rules_that_could_not_hold_are_told_before_they_judge() -> None:
+    """formats blocks whatever its mode says, and nothing comes before the first environment; both were told only by the gate."""
+    first = rules("staging", "  - gate: formats", "    mode: observe", "  - gate: staging_first", "  - gate: naming", "    mode: observe")
+    last = rules("production", "  - gate: formats", "    mode: enforce", "  - gate: staging_first")
+    model = declare({"m-m": {"staging": 1}})
+    later = "[first-environment] use staging_first for a later environment"
+    assert told([model], [first, last]) == [
+        "policies/staging.yaml:6:11: formats always blocks, it cannot be observed alone [mandatory-gate] leave mode out",
+        f"policies/staging.yaml:7:11: nothing comes before 'staging', so nothing could enter it {later}",
+    ]
+    every = rules('"*"', "  - gate: staging_first", name="policies/all.yaml")
+    assert [one.partition(": ")[0] for one in told([model], [every])] == ["policies/all.yaml:5:11"]
+    # What was applied before is read by itself: it may say so.
+    assert len(load_policies([first]).rules) == 4
