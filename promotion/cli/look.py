@@ -16,7 +16,7 @@ from promotion.errors import Exit, UsageError
 @click.command(cls=Command)
 @shared
 def status(options: Shared) -> int:
-    """Declared, applied and shown side by side, and the state of the journal and its lock."""
+    """Declared, applied and shown side by side, the state of the journal and its lock, holds and waivers."""
     from promotion.repository import working
     from promotion.status import rows
     from promotion.survey import survey
@@ -24,7 +24,7 @@ def status(options: Shared) -> int:
     workspace = build.workspace(options)
     found = survey(workspace, working(workspace.git, workspace.layout))
     table = rows(found.desired, found.observed, found.applied, found.plan)
-    show(options, "status", table, found.state, found.plan, now=workspace.now())
+    show(options, "status", table, found.state, found.plan, found.declaration.policies.waivers, now=workspace.now())
     return Exit.USAGE if found.plan.problems else Exit.DONE
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from promotion.statement import Examined
     from promotion.status import Row
     from promotion.taking import Taken
+    from promotion.verdicts import Waiver
     from promotion.verify import Verified
 
 PLAN = "promotion/plan/v1"
@@ -202,11 +203,12 @@ def notified(told: Sequence[Happening], sent: Sequence[Delivery], *, declared: i
     return document("promotion/notified/v1", found)
 
 
-def status(rows: Sequence[Row], state: State, made: Plan, *, now: datetime) -> str:
+def status(rows: Sequence[Row], state: State, made: Plan, waivers: Sequence[Waiver], *, now: datetime) -> str:
     """Declared, applied and shown side by side."""
     lock = open_intent(state, now)
     journal = {"head": state.head, "recorded": state.recorded, "signed": state.signed, "lock": lock.entry, "lease": lock.lease}
-    return document("promotion/status/v1", {"bindings": rows, "journal": journal, "holds": state.holds(), "problems": made.problems})
+    exceptions = {"holds": state.holds(), "waivers": waivers}
+    return document("promotion/status/v1", {"bindings": rows, "journal": journal, **exceptions, "problems": made.problems})
 
 
 def history(entries: Iterable[Recorded], *, signers: Mapping[str, str], signed: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from promotion.changes import ChangeKind
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from promotion.restore import Restored
     from promotion.statement import Examined
     from promotion.status import Row
+    from promotion.verdicts import Waiver
 
 UNSIGNED = "The journal is unsigned: anybody who may push the branch can write it. Trust a key in policies/allowed_signers."
 
@@ -100,8 +101,8 @@ def notified(told: Sequence[Happening], sent: Sequence[Delivery], *, declared: i
     return "\n".join(lines)
 
 
-def status(rows: Sequence[Row], state: State, *, lock: OpenIntent) -> str:
-    """Declared, applied and shown side by side."""
+def status(rows: Sequence[Row], state: State, waivers: Sequence[Waiver], *, lock: OpenIntent, today: date) -> str:
+    """Declared, applied and shown side by side, then holds and waivers; ``today`` in UTC."""
     cells = [
         (
             row.declared.model,
@@ -130,6 +131,11 @@ def status(rows: Sequence[Row], state: State, *, lock: OpenIntent) -> str:
     lines += [
         f"hold      {held.model}/{held.version} in {held.environment}: {held.reason} ({held.by}, {moment(held.at)})"
         for held in state.holds()
+    ]
+    lines += [
+        f"waiver    {one.gate} for {one.model}/{one.version} in {one.environment}: {one.reason} "
+        f"({one.owner}, {'expired on' if one.expires < today else 'until'} {one.expires}, {one.place})"
+        for one in waivers
     ]
     return "\n".join(lines)
 

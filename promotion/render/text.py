@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from promotion.statement import Examined
     from promotion.status import Row
     from promotion.taking import Taken
+    from promotion.verdicts import Waiver
     from promotion.verify import Verified
 
 
@@ -166,9 +167,9 @@ def notified(told: Sequence[Happening], sent: Sequence[Delivery], *, declared: i
     return harmless(reports.notified(told, sent, declared=declared, dry_run=dry_run))
 
 
-def status(rows: Sequence[Row], state: State, made: Plan, *, now: datetime) -> str:
-    """Declared, applied and shown side by side."""
-    lines = [harmless(reports.status(rows, state, lock=open_intent(state, now)))]
+def status(rows: Sequence[Row], state: State, made: Plan, waivers: Sequence[Waiver], *, now: datetime) -> str:
+    """Declared, applied and shown side by side, with what is held and what is waived."""
+    lines = [harmless(reports.status(rows, state, waivers, lock=open_intent(state, now), today=now.astimezone(UTC).date()))]
     lines += [render_problems(made.problems)] if made.problems else []
     return "\n".join([*lines, *(f"not managed: {harmless(line)}" for line in made.unmanaged)])
 

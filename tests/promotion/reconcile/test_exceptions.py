@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,12 @@ import pytest
 
 from promotion.errors import Exit, InvalidFiles
 from promotion.reconcile import Options, Outcome
+from promotion.render import json as as_json
+from promotion.render import text
+from promotion.repository import working
 from promotion.restore import rollback
+from promotion.status import rows
+from promotion.survey import survey
 from promotion.verdicts import Status
 from tests.scene import NAMING, Scene
 
@@ -53,6 +59,21 @@ def test_a_waiver_counts_from_the_change_after_the_one_that_brought_it(strict: S
     assert outcome.exit_code is Exit.DONE
     assert [one.owner for one in outcome.decision.waived] == ["ada@example.org"]
     assert strict.shown()["stages"][1] == "Staging"
+
+
+@pytest.mark.parametrize(("days", "told"), [(1, "until"), (-1, "expired on")])
+def test_status_names_every_waiver(strict: Scene, days: int, told: str) -> None:
+    waive(strict, days=days)
+    workspace = strict.workspace()
+    found = survey(workspace, working(workspace.git, workspace.layout))
+    table = rows(found.desired, found.observed, found.applied, found.plan)
+    (one,) = found.declaration.policies.waivers
+    said = (table, found.state, found.plan, (one,))
+
+    line = f"waiver    metadata for {strict.name}/1 in staging: A pilot. (ada@example.org, {told} {one.expires}, {one.place})"
+    assert line in text.status(*said, now=workspace.now()).splitlines()
+    (kept,) = json.loads(as_json.status(*said, now=workspace.now()))["waivers"]
+    assert (kept["gate"], kept["version"], kept["expires"]) == ("metadata", 1, one.expires.isoformat())
 
 
 @pytest.mark.parametrize("split", [False, True], ids=["in the same commit", "in the commit before it, pushed together"])
