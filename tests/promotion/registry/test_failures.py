@@ -63,10 +63,15 @@ def test_a_connection_that_never_comes_about_is_given_up_in_time(monkeypatch):
 
 @pytest.mark.parametrize("write", [False, True])
 def test_a_server_that_hangs_is_given_up_after_the_time_out(faulty, write):
-    registry = connect(faulty(lambda _: time.sleep(1.5)), None, {"MLFLOW_HTTP_REQUEST_TIMEOUT": "0.3"})
-    begin = time.monotonic()
-    error = refused((lambda: registry.apply(WRITE)) if write else (lambda: registry.observe(["m"])))
-    assert time.monotonic() - begin < 1
+    calls = []
+
+    def respond(handler):
+        calls.append(handler.path)
+        time.sleep(1.5)
+
+    registry = connect(faulty(respond), None, {"MLFLOW_HTTP_REQUEST_TIMEOUT": "0.3"})
+    error = refused((lambda: registry.apply(WRITE)) if write else registry.names)
+    assert len(calls) == 1
     assert "time-out after 0.3 s" in error.message
     assert ("unknown whether the write arrived" in error.hint) is write
 
@@ -84,7 +89,10 @@ def test_a_write_that_may_still_be_under_way_is_told_from_one_that_was_cut(fault
 
 
 def test_a_body_that_stops_half_way_is_given_up(faulty):
+    calls = []
+
     def respond(handler):
+        calls.append(handler.path)
         handler.send_response(200)
         handler.send_header("Content-Length", "1000")
         handler.end_headers()
@@ -92,9 +100,8 @@ def test_a_body_that_stops_half_way_is_given_up(faulty):
         handler.wfile.flush()
         time.sleep(1.5)
 
-    begin = time.monotonic()
     error = refused(lambda: connect(faulty(respond), None, {"MLFLOW_HTTP_REQUEST_TIMEOUT": "0.3"}).names())
-    assert time.monotonic() - begin < 1
+    assert len(calls) == 1
     assert "time-out after 0.3 s" in error.message
 
 
