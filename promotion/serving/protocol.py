@@ -1,4 +1,8 @@
-"""uvicorn's connection, with limits for the head of a request: its parser has none, and waits for as long as a client likes."""
+"""uvicorn's connection, with limits for the head of a request: its parser has none, and waits for as long as a client likes.
+
+It is kept for longer than balancers keep theirs (60 s is usual), and is not closed over a request that has arrived: what is sent on a kept
+connection while the server closes it is lost.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LONGEST_HEAD = 64 << 10
 """Bytes of a request before its body, one read more at most; the connection is closed beyond them."""
+KEPT = 75
+"""Seconds that a connection may rest between two requests."""
+_LOOK = 0.1
 
 
 class Connection(HttpToolsProtocol):
@@ -46,6 +53,10 @@ class Connection(HttpToolsProtocol):
         """Its last one."""
         self._head_came()
         super().on_headers_complete()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Look once more at what arrived, then close: after a pause of the process, times run out before anything is read."""
+        self.timeout_keep_alive_task = self.loop.call_later(_LOOK, super().timeout_keep_alive_handler)
 
     def _await_head(self) -> None:
         self._length = 0

@@ -41,7 +41,7 @@ def serve(slot: Slot, source: Source, load: Callable[..., Served], settings: Set
     """
     import uvicorn
 
-    from promotion.serving.protocol import Connection
+    from promotion.serving.protocol import KEPT, Connection
 
     listening = _listen(settings)
     api = Api(slot, settings.limits, settings.threads, settings.token, tell)
@@ -56,6 +56,7 @@ def serve(slot: Slot, source: Source, load: Callable[..., Served], settings: Set
         access_log=False,
         lifespan="off",
         server_header=False,
+        timeout_keep_alive=KEPT,
         timeout_graceful_shutdown=int(settings.drain) or 1,
     )
     server = uvicorn.Server(config)

@@ -6,17 +6,27 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
 
-from promotion.serving.protocol import LONGEST_HEAD, Connection
+from promotion.serving.protocol import KEPT, LONGEST_HEAD, Connection
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
+PAUSE = b"GET /pause HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
 class Hasty(Connection):
     SECONDS = 0.4
+
+    def data_received(self, data: bytes) -> None:
+        """The whole process stands still where it is asked to, as when its machine does."""
+        if data == PAUSE:
+            time.sleep(1.5)
+        super().data_received(data)
 
 
 async def application(scope, receive, send):
@@ -24,17 +34,25 @@ async def application(scope, receive, send):
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[tuple[str, int]]:
+@contextmanager
+def serving(kept: int) -> Iterator[tuple[str, int]]:
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(application, http=Hasty, ws="none", loop="uvloop", lifespan="off", log_config=None)
+    config = uvicorn.Config(application, http=Hasty, ws="none", loop="uvloop", lifespan="off", log_config=None, timeout_keep_alive=kept)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    yield listening.getsockname()
-    server.should_exit = True
-    thread.join()
-    listening.close()
+    try:
+        yield listening.getsockname()
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[str, int]]:
+    with serving(KEPT) as found:
+        yield found
 
 
 def connect(address: tuple[str, int]) -> socket.socket:
@@ -71,6 +89,26 @@ def test_a_kept_connection_may_rest_longer_than_a_head_takes(address):
             client.sendall(REQUEST[10:])
             assert client.recv(1000).endswith(b"ok")
             time.sleep(0.8)
+
+
+def test_a_request_that_came_while_the_process_was_paused_is_answered():
+    """Its connection's time to rest runs out during the pause, and is looked at before what the connection holds."""
+    with serving(kept=1) as there, connect(there) as client, connect(there) as other:
+        for _ in range(3):
+            client.sendall(REQUEST)
+            assert client.recv(1000).endswith(b"ok")
+            other.sendall(PAUSE)
+            time.sleep(0.2)
+            client.sendall(REQUEST)
+            assert client.recv(1000).endswith(b"ok")
+            assert other.recv(1000).endswith(b"ok")
+
+
+def test_a_connection_that_rests_for_too_long_is_closed():
+    with serving(kept=1) as there, connect(there) as client:
+        client.sendall(REQUEST)
+        assert client.recv(1000).endswith(b"ok")
+        assert client.recv(1000) == b""
 
 
 def test_requests_that_come_together_are_all_answered(address):
