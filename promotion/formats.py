@@ -31,10 +31,35 @@ _OUTSIDE = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\~]|^[A-Za-z]:[/\\]|^[A-Z
 _CODE_KEYS = frozenset({"code", "model_code_path", "python_model", "code_path", "code_paths", "loader_modules"})
 
 
-def inspect(folder: Path, parse: Callable[[Path], object] | None = None) -> Format:
+def document(path: Path) -> object:
+    """Read a small YAML file without aliases and without depth; raises Unreadable otherwise."""
+    import yaml
+
+    if path.stat().st_size > MAX_MLMODEL:
+        msg = f"MLmodel has more than {MAX_MLMODEL} bytes"
+        raise Unreadable(msg, hint="do not use this version; no model needs so many")
+    # The C loader is ten times as fast, where it is built in.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
+    try:
+        text = path.read_text(encoding="utf-8")
+        for event in yaml.parse(text, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent) or depth > _DEEPEST:
+                msg = "MLmodel has aliases" if depth <= _DEEPEST else "MLmodel is nested without end"
+                raise Unreadable(msg, hint="log the model again; MLflow writes a plain MLmodel")
+        found: object = yaml.load(text, Loader=loader)  # noqa: S506 - one of the two safe ones
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        msg = f"MLmodel cannot be read: {' '.join(str(error).split())[:200]}"
+        raise Unreadable(msg, hint="register the model again; the artifact is damaged") from error
+    return found
+
+
+def inspect(folder: Path, parse: Callable[[Path], object] = document) -> Format:
     """What the model folder holds: kind, loader, and everything that must not be loaded (at most 20 findings).
 
-    ``parse`` in place of ``document``, for who reads ``MLmodel`` once for several questions. Raises Unreadable when a file, an archive
+    ``parse`` reads ``MLmodel``, once for who asks several questions. Raises Unreadable when a file, an archive
     or ``MLmodel`` cannot be read: nothing can be said of it then.
     """
     found: list[str] = []
@@ -54,7 +79,7 @@ def inspect(folder: Path, parse: Callable[[Path], object] | None = None) -> Form
                 seen.add(one.kind or "unknown")
             if len(found) >= _MOST:
                 break
-        loader, problems = _mlmodel(folder / MLMODEL, parse or document)
+        loader, problems = _mlmodel(folder / MLMODEL, parse)
     except OSError as error:
         msg = f"the artifact cannot be read: {error.strerror or error}"
         raise Unreadable(msg, hint="check the disk, then run it again") from error
@@ -120,28 +145,3 @@ def _leaves(value: object, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
             yield from _leaves(inner, keys)
     else:
         yield keys, value
-
-
-def document(path: Path) -> object:
-    """Read a small YAML file without aliases and without depth; raises Unreadable otherwise."""
-    import yaml
-
-    if path.stat().st_size > MAX_MLMODEL:
-        msg = f"MLmodel has more than {MAX_MLMODEL} bytes"
-        raise Unreadable(msg, hint="do not use this version; no model needs so many")
-    # The C loader is ten times as fast, where it is built in.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    depth = 0
-    try:
-        text = path.read_text(encoding="utf-8")
-        for event in yaml.parse(text, Loader=loader):
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if isinstance(event, yaml.AliasEvent) or depth > _DEEPEST:
-                msg = "MLmodel has aliases" if depth <= _DEEPEST else "MLmodel is nested without end"
-                raise Unreadable(msg, hint="log the model again; MLflow writes a plain MLmodel")
-        found: object = yaml.load(text, Loader=loader)  # noqa: S506 - one of the two safe ones
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        msg = f"MLmodel cannot be read: {' '.join(str(error).split())[:200]}"
-        raise Unreadable(msg, hint="register the model again; the artifact is damaged") from error
-    return found

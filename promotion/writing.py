@@ -52,8 +52,8 @@ class Pace:
     It starts with one and compares each width with the next: both write some models, twice in turn, so that a moment in which the
     registry had other work counts against neither. The greater stays where its better turn was clearly faster than the other's.
     PostgreSQL does two to three times as many writes a second from several clients. SQLite commits one at a time, but a server with
-    several workers answers the next requests meanwhile: two to four at once were 1.2 to 1.6 times as fast as one. Two is not tried, since
-    two kept connections lead to the same worker now and then, and are then no faster than one.
+    several workers answers the next requests meanwhile: two to four at once were 1.2 to 1.6 times as fast as one. Two is not tried:
+    it was no faster than one now and then, and four was as fast or faster in the mean.
     ``most`` is the most that the registry allows.
     """
 

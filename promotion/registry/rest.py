@@ -32,7 +32,7 @@ _SERVED = "mlflow-artifacts:"
 _NOTHING = "promotion?asks/../whether-it-may"
 """Neither a stage, nor an alias, nor a key: it has characters that none of them may have."""
 WRITERS = 8
-"""More writes at once were slower on PostgreSQL: 196, 306, 339, 283 a second at 1, 4, 8, 16 (measured; SQLite: no gain from any)."""
+"""More writes at once were slower on PostgreSQL: 196, 306, 339, 283 a second at 1, 4, 8, 16 (measured)."""
 ARCHIVING = frozenset({"Staging", "Production"})
 """Archiving the others is an error for any other stage, which MLflow answers with 500 (trap 5)."""
 

@@ -14,8 +14,6 @@ import uvicorn
 from promotion.serving.protocol import KEPT, LONGEST_HEAD, Connection
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
 PAUSE = b"GET /pause HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
